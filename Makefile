@@ -1,0 +1,65 @@
+# OpenRPP: `make` alone lists what there is to do. Everything runs in .venv, which is made on first use.
+
+PYTHON ?= python3
+# pytest-xdist workers; `auto` is one per core, and 8 at most are started.
+WORKERS ?= auto
+PHOTO ?= build/photo.png
+
+BIN := .venv/bin
+# Files that say which extras the environment holds; a changed pyproject.toml renews them.
+RUN_READY := .venv/.ready-run
+DEV_READY := .venv/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo-photo test lint bench-machine conformance wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: demo-photo ## the main job: filter a real photo on the virtual card, print the report
+
+demo-photo: $(RUN_READY) ## filter a photo from scikit-image on the card, write PHOTO (build/photo.png)
+	@mkdir -p $(dir $(PHOTO))
+	$(BIN)/rpp demo photo --out $(PHOTO)
+
+test: $(DEV_READY) ## all tests
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
+
+lint: $(DEV_READY) ## formatting, ruff rules, strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+bench-machine: $(RUN_READY) ## speed of the virtual card and how near kernels come to its peaks
+	$(BIN)/python -m benchmarks.machine
+
+conformance: $(RUN_READY) ## compare with published kernels; VENDOR=<checkout of xdltek/llama.cpp>
+	@if [ -z "$(VENDOR)" ]; then \
+	  echo "make: conformance: VENDOR is not set; give a checkout of xdltek/llama.cpp: make conformance VENDOR=DIR" >&2; exit 2; fi
+	@if [ ! -d "$(VENDOR)" ]; then \
+	  echo "make: conformance: VENDOR=$(VENDOR) is not a directory; give a checkout of xdltek/llama.cpp" >&2; exit 2; fi
+	$(BIN)/python -m conformance --vendor "$(VENDOR)"
+
+wheel: $(DEV_READY) ## build dist/openrpp-*.whl
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean: ## remove build results and the environment
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "make: '$(PYTHON)' is not found; OpenRPP needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: '$(PYTHON)' is $$($(PYTHON) --version 2>&1); OpenRPP needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "make: '$(PYTHON) -m venv' fails; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+# `touch` is the last step, so an interrupted installation is done again.
+$(RUN_READY): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(DEV_READY): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(RUN_READY)

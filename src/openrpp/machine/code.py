@@ -1,0 +1,189 @@
+"""A kernel's words, decoded once for the engines and the timing walk.
+
+Control flow is a stream of words: scalar words execute one by one, the other words up to the next processing element
+word make one column. A jump may land on any word, so a column is decoded from the word where it is entered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from openrpp.isa.columns import DVA, TOKENS, reads, writes
+from openrpp.isa.form import Form, Kind, Op, Slot
+from openrpp.isa.program import Kernel
+from openrpp.isa.registers import TOKEN_BITS
+from openrpp.isa.table import decode_form
+
+PRINT_WORD = 0xF000_0001
+PRINT_WORDS = 34
+"""A debug print of the vendor's simulator: this word and 33 words of data, skipped by the card."""
+
+_SCALAR_KINDS = {Kind.S16: 16, Kind.S32: 32}
+_MOVES = {0x71: 0, 0x74: 8}
+
+
+@dataclass(frozen=True)
+class VectorOp:
+    """A vector operation of a column.
+
+    `captured` maps operand names to (scalar register, width): values taken when the column is decoded.
+    """
+
+    op: Op
+    word: int
+    captured: tuple[tuple[str, int, int], ...]
+
+    @property
+    def form(self) -> Form:
+        """Its form."""
+        return self.op.form
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """The vector part of one column, entered at word `start`; `next` is the word behind its last."""
+
+    start: int
+    next: int
+    port: tuple[VectorOp, ...]
+    moves: tuple[tuple[int, int], ...]  # (source code, destination code)
+    pe: VectorOp | None  # None for a NOP
+    forward: frozenset[int]
+    terms: frozenset[int]
+    read: frozenset[int]
+    written: frozenset[int]
+
+    @cached_property
+    def captured(self) -> tuple[tuple[int, int], ...]:
+        """All (scalar register, width) that the column captures, in order: port operations, then the PE operation."""
+        ops = (*self.port, self.pe) if self.pe else self.port
+        return tuple((register, width) for op in ops for _, register, width in op.captured)
+
+    @cached_property
+    def words(self) -> int:
+        """Words fetched for the column, scalar words not included."""
+        return self.next - self.start
+
+
+class CodeError(Exception):
+    """Words that are no column; `word` is the index of the offender."""
+
+    def __init__(self, sentence: str, word: int) -> None:
+        super().__init__(sentence)
+        self.word = word
+
+
+def _codes_of(mask: int) -> frozenset[int]:
+    return frozenset(code for code, bit in TOKEN_BITS.items() if mask >> bit & 1)
+
+
+def _moves_of(word: int) -> list[tuple[int, int]]:
+    """(source, destination) codes of a COPY or COPYEXT word."""
+    bank = _MOVES[word >> 24]
+    entries = [word >> 5 * index & 31 for index in range((word >> 20 & 3) + 1)]
+    return [(entry >> 2, (entry & 3) + bank) for entry in entries]
+
+
+class Code:
+    """Decoded words of a kernel, shared by everything that executes or walks it."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.words = kernel.words
+        self._columns: dict[int, ColumnCode] = {}
+        self._scalars: dict[int, Op | None] = {}
+
+    def scalar(self, pc: int) -> Op | None:
+        """The scalar operation at a word, None where a column starts. Raises CodeError for an unknown word."""
+        if pc not in self._scalars:
+            form = self._form(pc)
+            self._scalars[pc] = self._op(form, self.words[pc]) if form.slot is Slot.SCALAR else None
+        return self._scalars[pc]
+
+    def column(self, pc: int) -> ColumnCode:
+        """The column entered at a word. Raises CodeError for words that make no column."""
+        if pc not in self._columns:
+            self._columns[pc] = self._decode_column(pc)
+        return self._columns[pc]
+
+    def is_print(self, pc: int) -> bool:
+        """Whether a debug print stands at a word."""
+        return pc < len(self.words) and self.words[pc] == PRINT_WORD
+
+    def _form(self, pc: int) -> Form:
+        if not 0 <= pc < len(self.words):
+            raise CodeError(f"control reached word {pc} of {len(self.words)} without an end word", pc)
+        form = decode_form(self.words[pc])
+        if form is None:
+            raise CodeError(f"{self.words[pc]:#010x} is not an instruction", pc)
+        return form
+
+    @staticmethod
+    def _op(form: Form, word: int) -> Op:
+        return Op(form, {name: operand.field.get(word) for name, operand in form.operands.items()})
+
+    def _vector_op(self, form: Form, pc: int) -> VectorOp:
+        op = self._op(form, self.words[pc])
+        captured = tuple(
+            (name, op.values[name], _SCALAR_KINDS[operand.kind])
+            for name, operand in form.operands.items()
+            if operand.kind in _SCALAR_KINDS
+        )
+        return VectorOp(op, pc, captured)
+
+    def _decode_column(self, start: int) -> ColumnCode:
+        port: list[VectorOp] = []
+        moves: list[tuple[int, int]] = []
+        forward, terms, pc = 0, 0, start
+        while True:
+            if self.is_print(pc):
+                pc += PRINT_WORDS
+                continue
+            form = self._form(pc)
+            word = self.words[pc]
+            match form.slot:
+                case Slot.SCALAR:
+                    raise CodeError(f"scalar word {form.name} stands inside a column, before its PE word", pc)
+                case Slot.FORWARD:
+                    forward |= word & 0xFFF
+                case Slot.TERM:
+                    terms |= word & 0xFFF
+                case Slot.COPY | Slot.COPYEXT:
+                    moves += _moves_of(word)
+                case Slot.PE:
+                    pe = None if form.effect == "nop" else self._vector_op(form, pc)
+                    return self._column(start, pc + 1, port, moves, pe, forward, terms)
+                case _:
+                    port.append(self._vector_op(form, pc))
+            pc += 1
+
+    @staticmethod
+    def _column(
+        start: int,
+        end: int,
+        port: list[VectorOp],
+        moves: list[tuple[int, int]],
+        pe: VectorOp | None,
+        forward: int,
+        terms: int,
+    ) -> ColumnCode:
+        read: set[int] = set()
+        written = {target for _, target in moves}
+        for op in (*port, pe) if pe else port:
+            read |= reads(op.op) & TOKENS
+            written |= writes(op.op)
+        return ColumnCode(
+            start,
+            end,
+            tuple(port),
+            tuple(moves),
+            pe,
+            _codes_of(forward),
+            _codes_of(terms),
+            frozenset(read),
+            frozenset(written),
+        )
+
+
+__all__ = ["DVA", "Code", "CodeError", "ColumnCode", "VectorOp"]

@@ -1,0 +1,36 @@
+"""What may watch an engine at work: checkers, conflict sampling, traces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openrpp.isa.table.port import Lanes
+    from openrpp.machine.code import ColumnCode
+    from openrpp.machine.faults import Place
+    from openrpp.machine.reference import Step
+
+
+class Observer:
+    """Called by the reference engine; every method may raise a Fault."""
+
+    def block(self, place: Place) -> None:
+        """A block begins."""
+
+    def tokens(self, column: ColumnCode, place: Place, number: int) -> None:
+        """The sequencer hands out a column (once per block, before its lanes run)."""
+
+    def before(self, step: Step, lanes: Lanes, part: slice) -> None:
+        """A column is about to run for some lanes, on entry state."""
+
+    def after(self, step: Step, lanes: Lanes, part: slice) -> None:
+        """A column has run for some lanes."""
+
+    def sync(self, what: str) -> None:
+        """A barrier or a DMA poll: all warps meet."""
+
+    def transfer(self, source: int, target: int, nbytes: int, place: Place, word: int) -> None:
+        """A kernel-started DMA copies bytes."""
+
+    def host_write(self, address: int, nbytes: int) -> None:
+        """The host wrote memory between launches."""

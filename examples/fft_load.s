@@ -1,50 +1,54 @@
 // Rows of complex float32 in DDR to the planes in SRAM that fft_stage.s works on: [batch][256] to [256][batch], transposed.
 //
-// A block is one tile of rows. Its DMA was started by the block before, into one of two staging buffers, and it starts the
-// next tile's before it scatters its own. Thread (x, y) takes word x of every y-th row: a row is 256 values of four words
-// (real low, real high, imaginary low, imaginary high), so word x goes to plane x mod 4, row x / 4, column = number of the row.
+// A block is a tile of 64 rows. Its DMA was started by the block before, into one of two staging buffers; it starts the next
+// tile's before it goes on. A row is 256 values of four words: real low, real high, imaginary low, imaginary high.
+//
+// Lanes next to each other must become FFTs next to each other, but rows are 1024 words apart, so reading down a column
+// would send all lanes of a warp to one memory bank. So the rows are first copied to a pitch of 1025 words.
+// Threads are (64 rows, 64 values); in the copy, which goes by consecutive words, they simply are 4096 in a line.
 
 .param .u32 source_lo    // DDR address
 .param .u32 source_hi
 .param .u32 staging0     // SRAM, one tile each
 .param .u32 staging1
+.param .u32 skewed       // SRAM, 64 rows of 1025 words
 .param .u32 planes       // SRAM
 .param .u32 plane        // bytes from plane to plane
-.param .u32 pitch_bytes  // from row to row of a plane, below 65536
-.param .u32 tile_bytes
-.param .u32 tile_rows
-.param .u32 passes       // tile_rows / block rows
+.param .u32 pitch        // words from row to row of a plane, below 65536
 
 .var .u32 %next_lo
 .var .u32 %next_hi
 .var .u32 %here
 .var .u32 %there
-.var .u32 %tile
-.var .u32 %plane
+.var .u32 %tile          // bytes of a tile
 .var .u32 %t
 .var .u32 %u
-.var .u32 %chunk         // bytes that one pass of the block moves
+.var .u32 %plane
+.var .u32 %forth         // from plane 3 back to plane 0, 64 rows further
+.var .u32 %chunk         // bytes that one pass of the copy moves
 .var .u16 %pitch
-.var .u16 %step          // bytes from a lane's column to its next
+.var .u16 %row           // bytes of a row at the odd pitch
 .var .u16 %fetches
 .var .u16 %one
 .var .u16 %left
-.var .u16 %x
-.var .u16 %y
 .var .u16 %n
 
 JMPC %blockIdx, $TILE
-LDPARAM.U16 [tbDim.x], %x
-LDPARAM.U16 [tbDim.y], %y
+LDPARAM.U16 [tbDim.x], %fetches
+LDPARAM.U16 [tbDim.y], %left
 LDPARAM.U16 [tid_xyz], %n
-CFGXYZ %x, %y, %n
-ADD.U16 %y, %y, %step
-CVT.U16.U32 %n, %chunk
-SHL.U32 %chunk, 1, %chunk
+CFGXYZ %fetches, %left, %n
 MOVE.U16 1, %one
-LDPARAM.U16 [pitch_bytes], %pitch
+MOVE.U16 2050, %row
+MOVE.U32 131072, %tile
+MOVE.U32 8192, %chunk
+LDPARAM.U16 [pitch], %pitch
 LDPARAM.U32 [plane], %plane
-LDPARAM.U32 [tile_bytes], %tile
+ADD.U16 %pitch, %pitch, %n
+MUL.U16.WIDE %n, %fetches, %forth
+SUB.U32 %forth, %plane, %forth
+SUB.U32 %forth, %plane, %forth
+SUB.U32 %forth, %plane, %forth
 LDPARAM.U32 [source_lo], %next_lo
 LDPARAM.U32 [source_hi], %next_hi
 LDPARAM.U32 [staging0], %there
@@ -65,7 +69,7 @@ POLL.CHN1
 MOVE.U32 %here, %t
 MOVE.U32 %there, %here
 MOVE.U32 %t, %there
-JMPNC %fetches, $SCATTER
+JMPNC %fetches, $SKEW
 SUB.U16 %fetches, %one, %fetches
 ADD.U32 %next_lo, %tile, %next_lo        // 64-bit sum: a carry if the low half came out below what was added
 CMP.U32.LT %next_lo, %tile, %n
@@ -79,54 +83,88 @@ STGLB.U32 %t, [dma_ch0_mod1_dst_hi]
 STGLB.U32 %tile, [dma_ch0_mod1_len]
 ##
 
-// DVA = planes + (x mod 4) plane + (x / 4) pitch + 2 (first row of the tile + y)
-$SCATTER:
+// Thread i = 64 y + x copies words i, i + 4096, ... Word i of four rows goes to word i + i / 1024.
+$SKEW:
 LDPARAM.U32 [tid_base], %t
 LDPARAM.U32 [tid_depack], %u
 LOADCONT %t, MB
 COPYEXT MB, IH
-DECTID.X MB, %u, VA
+DECTID.Y MB, %u, VA
 ##
 COPY VA, IA
-AND.U16 VA, 3, VA
+SHL.U16 VA, 6, VA
 ##
-CVT.U16.U32 VA, VAB
+COPY VA, IB
+DECTID.X IH, %u, VA
 ##
-MUL.U32 VAB, %plane, VAB
+COPY VA, IC                              // x, for later
+ADD.U16 VA, IB, VA
 ##
-COPY VAB, ICD
-SHR.U16 IA, 2, VA
+COPY VA, IB
+SHR.U16 IA, 4, VA
 ##
-MUL.U16.WIDE VA, %pitch, VAB
+ADD.U16 VA, IB, VA
 ##
-ADD.U32 VAB, ICD, VAB
-##
-COPY VAB, ICD
-DECTID.Y IH, %u, VA
-##
-MUL.U16.WIDE VA, 2, VAB
-##
-ADD.U32 VAB, ICD, VAB
-##
-LDPARAM.U16 [tile_rows], %n
-MUL.U16.WIDE %blockIdx.x, %n, %t
-SHL.U32 %t, 1, %t
-LDPARAM.U32 [planes], %u
-ADD.U32 %u, %t, %u
-MADD.SCA32 VAB, %u, DVA
+LDPARAM.U32 [skewed], %u
+MSHIFTADD VA, %u, 1, DVA
 MOVE.U32 %here, %t
-LDPARAM.U16 [passes], %left
+SHL.U16 %row, 2, %n                      // four rows further
+MOVE.U16 16, %left
 ##
-$PASS:
+$COPY:
 LOADCONT %t, IA
 ##
 STORE IA, [DVA]
-MADD DVA, %step, DVA
+MADD DVA, %n, DVA
 ##
 ADD.U32 %t, %chunk, %t
 SUB.U16 %left, %one, %left
-JMPC %left, $PASS
+JMPC %left, $COPY
+DMB_ORI                                  // threads read each other's words from here on
+##
 
-// The next block's DMA overwrites this staging buffer.
-DMB_ORI
+// Thread (x, y) takes values y, y + 64, y + 128, y + 192 of row x: four words each, to row y (...) of the four planes.
+LDPARAM.U32 [skewed], %u
+MOVE.U16 8, %n
+MOVE.U16 0, %left
+GLANEADDR %u, %n, %left, DVA
+MUL.U16.WIDE IC, %row, VAB
+##
+LDPARAM.U16 [tbDim.x], %n
+MUL.U16.WIDE %blockIdx.x, %n, %t         // the tile's first FFT
+SHL.U32 %t, 1, %t
+LDPARAM.U32 [planes], %u
+ADD.U32 %u, %t, %t
+MOVE.U16 0, %n
+MOVE.U16 4, %left
+MADD DVA, VAB, DVA
+##
+$VALUES:
+LOAD [DVA], IA
+MADD DVA, 2, DVA
+##
+STOREALN %t, %pitch, %n, IA
+##
+ADD.U32 %t, %plane, %t
+LOAD [DVA], IA
+MADD DVA, 2, DVA
+##
+STOREALN %t, %pitch, %n, IA
+##
+ADD.U32 %t, %plane, %t
+LOAD [DVA], IA
+MADD DVA, 2, DVA
+##
+STOREALN %t, %pitch, %n, IA
+##
+ADD.U32 %t, %plane, %t
+LOAD [DVA], IA
+MADD DVA, 506, DVA                       // 64 values of 8 bytes from the first word
+##
+STOREALN %t, %pitch, %n, IA
+##
+ADD.U32 %t, %forth, %t
+SUB.U16 %left, %one, %left
+JMPC %left, $VALUES
+DMB_ORI                                  // the next block overwrites the skewed rows
 ##

@@ -37,27 +37,34 @@
 .var .u16 %pitch
 .var .u16 %run           // 2^s
 
+// The first block of a stage waits for the stage before, whose rows it reads and whose input it overwrites.
+JMPNC %blockIdx.z, $READY
+OR.U16 %blockIdx.x, %blockIdx.y, %n
+JMPC %n, $READY
+DMB_ORI
+##
+$READY:
+
 LDPARAM.U16 [tbDim.x], %x
 LDPARAM.U16 [tbDim.y], %y
-LDPARAM.U16 [tid_xyz], %n
 MUL.U16.WIDE %blockIdx.x, %x, %t         // first FFT of the tile
-MUL.U16 %blockIdx.y, %y, %z              // first butterfly
 SHL.U32 %t, 1, %t
+MUL.U16 %blockIdx.y, %y, %z              // first butterfly
 MOVE.U16 1, %one
 LDPARAM.U16 [first], %s
 ADD.U16 %s, %blockIdx.z, %s
 SHL.U16 %one, %s, %run
 LDPARAM.U16 [pitch], %pitch
-ADD.U16 %pitch, %pitch, %pitch           // bytes, for now
+ADD.U16 %pitch, %pitch, %pitch           // in bytes, for the scalar work
 LDPARAM.U32 [plane], %plane
 
 // Even stages go from a to b.
 LDPARAM.U32 [a], %a
 LDPARAM.U32 [b], %c
-SHR.U16 %s, 1, %b
-SHL.U16 %b, 1, %b
-CMP.U16.EQ %b, %s, %b
-JMPC %b, $EVEN
+SHR.U16 %s, 1, %n
+SHL.U16 %n, 1, %n
+CMP.U16.EQ %n, %s, %n
+JMPC %n, $EVEN
 LDPARAM.U32 [b], %a
 LDPARAM.U32 [a], %c
 $EVEN:
@@ -69,44 +76,45 @@ ADD.U32 %a, %u, %a
 CVT.U16.U32 %pitch, %b
 SHL.U32 %b, 7, %b
 ADD.U32 %a, %b, %b
-// Output 0 starts at row q + 2 (j - q) = j + (j - q), output 1 2^s rows further; j - q goes into %in.
+// Output 0 starts at row q + 2 (j - q) = j + (j - q), output 1 2^s rows further. j - q goes into %n.
 ADD.U32 %c, %t, %c
 ADD.U32 %c, %u, %c
-SHR.U16 %z, %s, %in
-SHL.U16 %in, %s, %in
-MUL.U16.WIDE %in, %pitch, %u
+SHR.U16 %z, %s, %n
+SHL.U16 %n, %s, %n
+MUL.U16.WIDE %n, %pitch, %u
 ADD.U32 %c, %u, %c
 MUL.U16.WIDE %run, %pitch, %u
 ADD.U32 %c, %u, %d
-// The table entry is number j - q; it grows by 2^s from run to run.
-MOVE.U16 12, %out
-MUL.U16.WIDE %in, %out, %t
-MUL.U16 %run, %out, %out
+// w is entry j - q of the table, 12 bytes each.
+MOVE.U16 12, %z
+MUL.U16.WIDE %n, %z, %t
 LDPARAM.U32 [twiddles], %u
 ADD.U32 %u, %t, %t
 
 // The last tile of FFTs may be narrower.
 ADD.U16 %blockIdx.x, %one, %z
-LDPARAM.U16 [grid_dim_x], %in
-CMP.U16.EQ %z, %in, %z
+LDPARAM.U16 [grid_dim_x], %n
+CMP.U16.EQ %z, %n, %z
+LDPARAM.U16 [tid_xyz], %n
 JMPNC %z, $SHAPE
 LDPARAM.U16 [dimx_shadow], %x
 LDPARAM.U16 [xyzcfg_shadow], %n
 $SHAPE:
-// y butterflies in one run, or min(y, 2^s) in each of several.
+// y butterflies of one run, or 2^s of each of several.
 SHR.U16 %y, %s, %z
 JMPNC %z, $SHAPED
 MOVE.U16 %run, %y
 $SHAPED:
 CFGXYZ %x, %y, %n
+MOVE.U16 12, %s
+MUL.U16 %run, %s, %s                     // from run to run, the table entry grows by 2^s
 MOVE.U16 0, %z
-GLANEADDR %t, %z, %out, DVA
+GLANEADDR %t, %z, %s, DVA
 ##
 
-LDPARAM.U16 [pitch], %pitch
+LDPARAM.U16 [pitch], %pitch              // in words: ALN strides count elements
 MUL.U16.WIDE %run, %pitch, %in
 ADD.U32 %in, %in, %out
-
 LOADALN.Z32 %a, %pitch, %in, IA          // real parts: a in IAB, b in ICD
 ##
 ADD.U32 %a, %plane, %a
@@ -185,7 +193,4 @@ STOREALN.Z32 %d, %pitch, %out, VA
 ##
 ADD.U32 %d, %plane, %d
 STOREALN.Z32 %d, %pitch, %out, VB
-##
-// The next stage reads what other blocks stored.
-DMB_ORI
 ##

@@ -7,7 +7,10 @@
 //
 // Two passes in one launch, since blocks run in order with z outermost: blockIdx.z = 0 turns pixels into bf16 (exact up to
 // 255) and, in the first block, lays the taps out in memory; blockIdx.z = 1 filters. A tap is then one column: pixel
-// through the sequential port, tap through the gather port (all lanes the same word), multiply-add into VAB.
+// through the sequential port, tap through the gather port (all lanes the same word), multiply-add into VAB. DVA walks the
+// taps; each column reads it and makes it anew, so no token needs a FORWARD and the masks are left to this text.
+
+.forward manual
 
 .param .u32 pixels       // 16-bit words, 0 to 255
 .param .u32 work         // same size, for the bf16 pixels
@@ -74,9 +77,7 @@ LDPARAM.U16 [dimy_shadow], %y
 LDPARAM.U16 [xyzcfg_shadow], %n
 $SHAPE:
 CFGXYZ %x, %y, %n
-MMOV 0, DVA                              // the paths part here and meet at $END: what lives there must live on both
-##
-JMPC %blockIdx.z, $FILTER
+JMPC %blockIdx.z, $SECOND
 
 LDPARAM.U32 [pixels], %p
 ADD.U32 %p, %at, %p
@@ -222,6 +223,11 @@ STORECONT %p, VA
 JMP $END
 ##
 
+// The first block of the second pass waits for all stores of the first pass, since windows reach into other blocks.
+$SECOND:
+JMPC %blockIdx.x, $FILTER
+DMB_ORI
+##
 $FILTER:
 LDPARAM.U32 [work], %p
 ADD.U32 %p, %at, %p
@@ -272,6 +278,7 @@ LDPARAM.U32 [scale], %scale
 LDPARAM.U32 [bias], %bias
 MOVE.U32 0x437F0000, %white
 MOVE.U32 0x4B000000, %whole
+TERM DVA
 MUL.F32 VAB, %scale, VAB
 ##
 ADD.F32 VAB, %bias, VAB
@@ -286,8 +293,5 @@ LDPARAM.U32 [out], %p
 ADD.U32 %p, %at, %p
 STORECONT %p, VA
 ##
-
-// The next pass reads what other threads of this one stored.
 $END:
-DMB_ORI
 ##

@@ -213,14 +213,18 @@ def multiply_single_row(bench: Bench) -> Iterable[Check]:
 # --- paged softmax of the decode path ---------------------------------------------------------------------------------
 
 PAGED = ((16, 1280), (6, 96))  # query heads, keys: two launches of two pages; one page
+REPEATED = "the host always passes one repetition of the block"
 SEVERAL = ((16, 1280), (3, 2048))  # the reductions over pages run only where there are several
 
 
-def paged_launches(bench: Bench, heads: int, tk: int) -> Iterable[tuple[int, int, int, int]]:
-    """(first row, rows, page length, pages) of each launch (host: loop2_rows_per_launch)."""
+def paged_launches(heads: int, tk: int, repeat: int = 1) -> Iterable[tuple[int, int, int, int]]:
+    """(first row, rows of a block, page length, pages) of each launch (host: loop2_rows_per_launch).
+
+    A kernel can repeat its block over further rows; the host gave that up and always asks for one repetition.
+    """
     page, count = pages(tk)
-    step = min(8191 // page, 255, heads)
-    for first in range(0, heads, step):
+    step = min(8191 // page, 255, heads // repeat)
+    for first in range(0, heads, step * repeat):
         yield first, min(step, heads - first), page, count
 
 
@@ -239,15 +243,15 @@ def random_scores(bench: Bench, heads: int, tk: int) -> Floats:
     return bench.rng.standard_normal((heads, tk)).astype(np.float32)
 
 
-def add_mask_check(bench: Bench, heads: int, tk: int) -> Check:
+def add_mask_check(bench: Bench, heads: int, tk: int, repeat: int = 1) -> Check:
     score = random_scores(bench, heads, tk)
     mask = random_bf16(bench.rng, (tk,))
     mask[bench.rng.random(tk) < 0.25] = 0xFF80  # minus infinity, as causal masks have it
     at, mask_at = put_planes(bench, score), bench.put(mask)
     row = 2 * tk
-    for first, rows, page, count in paged_launches(bench, heads, tk):
+    for first, rows, page, count in paged_launches(heads, tk, repeat):
         here = [address + first * row for address in at]
-        params = [*here, mask_at, *here, 2 * page, row * rows, tk, 2 * page, 1, count]
+        params = [*here, mask_at, *here, 2 * page, row * rows, tk, 2 * page, repeat, count]
         bench.launch((1, 1, 1), (page, rows, 1), params)
     return Check(f"mask {heads}x{tk}", read_planes(bench, at, score.shape), score + f32(mask))
 
@@ -259,13 +263,19 @@ def add_mask(bench: Bench) -> Iterable[Check]:
         yield add_mask_check(bench, heads, tk)
 
 
+@case("llama3_loop2_mid_add_bc_y_f32_f16_f32", DECODE, geometry="reduced", note=REPEATED)
+def add_mask_repeated(bench: Bench) -> Iterable[Check]:
+    """The same with one block that walks over three groups of rows."""
+    yield add_mask_check(bench, 12, 1280, repeat=3)
+
+
 def page_max_check(bench: Bench, heads: int, tk: int) -> Check:
     score = random_scores(bench, heads, tk)
     score[:, ::5] = -np.inf
     page, count = pages(tk)
     at, row = put_planes(bench, score), 2 * tk
     out = bench.put(noise(bench, heads * page)), bench.put(noise(bench, heads * page))
-    for first, rows, _, _ in paged_launches(bench, heads, tk):
+    for first, rows, _, _ in paged_launches(heads, tk):
         here = [address + first * row for address in at]
         there = [address + first * 2 * page for address in out]
         params = [*here, *there, 2 * page, row * rows, tk, page, 1, count]
@@ -286,7 +296,7 @@ def page_sum_check(bench: Bench, heads: int, tk: int) -> Check:
     value = random_bf16(bench.rng, (heads, tk))
     page, count = pages(tk)
     at, out, row = bench.put(value), bench.put(noise(bench, heads * page)), 2 * tk
-    for first, rows, _, _ in paged_launches(bench, heads, tk):
+    for first, rows, _, _ in paged_launches(heads, tk):
         params = [at + first * row, out + first * 2 * page, 2 * page, row * rows, tk, page, 1, count]
         bench.launch((1, 1, 1), (page, rows, 1), params)
     total: Array = np.zeros((heads, page), np.float32)
@@ -302,13 +312,13 @@ def page_sum(bench: Bench) -> Iterable[Check]:
         yield page_sum_check(bench, heads, tk)
 
 
-def subtract_check(bench: Bench, heads: int, tk: int) -> Check:
+def subtract_check(bench: Bench, heads: int, tk: int, repeat: int = 1) -> Check:
     score, highest = random_scores(bench, heads, tk), random_scores(bench, heads, 1)
     at, highest_at, row = put_planes(bench, score), put_planes(bench, highest), 2 * tk
     out = bench.put(noise(bench, score.size))
-    for first, rows, page, count in paged_launches(bench, heads, tk):
+    for first, rows, page, count in paged_launches(heads, tk, repeat):
         params = [address + first * row for address in at] + [address + 2 * first for address in highest_at]
-        params += [out + first * row, 2 * page, row * rows, 2 * rows, tk, 1, count]
+        params += [out + first * row, 2 * page, row * rows, 2 * rows, tk, repeat, count]
         bench.launch((1, 1, 1), (page, rows, 1), params)
     want = truncated(score - highest).ravel()
     return Check(f"minus {heads}x{tk}", bench.read(out, score.size, np.uint16), want)
@@ -321,11 +331,17 @@ def subtract(bench: Bench) -> Iterable[Check]:
         yield subtract_check(bench, heads, tk)
 
 
-def lookup_check(bench: Bench, heads: int, tk: int) -> Check:
+@case("llama3_loop2_mid_sub_bc_x_f32_f16", DECODE, geometry="reduced", note=REPEATED)
+def subtract_repeated(bench: Bench) -> Iterable[Check]:
+    """The same with one block that walks over three groups of rows."""
+    yield subtract_check(bench, 12, 1280, repeat=3)
+
+
+def lookup_check(bench: Bench, heads: int, tk: int, repeat: int = 1) -> Check:
     index, table = noise(bench, heads * tk), noise(bench, 1 << 16)
     at, table_at, out, row = bench.put(index), bench.put(table), bench.put(noise(bench, index.size)), 2 * tk
-    for first, rows, page, count in paged_launches(bench, heads, tk):
-        params = [at + first * row, table_at, out + first * row, 2 * page, row * rows, tk, 1, count]
+    for first, rows, page, count in paged_launches(heads, tk, repeat):
+        params = [at + first * row, table_at, out + first * row, 2 * page, row * rows, tk, repeat, count]
         bench.launch((1, 1, 1), (page, rows, 1), params)
     return Check(f"table {heads}x{tk}", bench.read(out, index.size, np.uint16), table[index])
 
@@ -337,12 +353,18 @@ def lookup(bench: Bench) -> Iterable[Check]:
         yield lookup_check(bench, heads, tk)
 
 
-def scale_check(bench: Bench, heads: int, tk: int) -> Check:
+@case("llama3_loop2_mid_mish_f16", DECODE, geometry="reduced", note=REPEATED)
+def lookup_repeated(bench: Bench) -> Iterable[Check]:
+    """The same with one block that walks over three groups of rows."""
+    yield lookup_check(bench, 12, 1280, repeat=3)
+
+
+def scale_check(bench: Bench, heads: int, tk: int, repeat: int = 1) -> Check:
     value, factor = random_bf16(bench.rng, (heads, tk)), random_bf16(bench.rng, (heads,))
     at, factor_at, row = bench.put(value), bench.put(factor), 2 * tk
-    for first, rows, page, count in paged_launches(bench, heads, tk):
+    for first, rows, page, count in paged_launches(heads, tk, repeat):
         here = at + first * row
-        params = [here, factor_at + 2 * first, here, 2 * page, row * rows, 2 * rows, tk, 1, count]
+        params = [here, factor_at + 2 * first, here, 2 * page, row * rows, 2 * rows, tk, repeat, count]
         bench.launch((1, 1, 1), (page, rows, 1), params)
     want: NDArray[np.uint16] = truncated(f32(value) * f32(factor)[:, None]).ravel()
     return Check(f"times {heads}x{tk}", bench.read(at, value.size, np.uint16), want)
@@ -353,3 +375,9 @@ def scale(bench: Bench) -> Iterable[Check]:
     """p times one factor per row, truncated, in place. Host: softmax_mul task."""
     for heads, tk in PAGED:
         yield scale_check(bench, heads, tk)
+
+
+@case("llama3_loop2_mid_mul_bc_x_f16", DECODE, geometry="reduced", note=REPEATED)
+def scale_repeated(bench: Bench) -> Iterable[Check]:
+    """The same with one block that walks over three groups of rows."""
+    yield scale_check(bench, 12, 1280, repeat=3)

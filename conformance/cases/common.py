@@ -76,7 +76,7 @@ def volume(dim: Dim) -> int:
     return dim[0] * dim[1] * dim[2]
 
 
-def float_bits(value: float) -> int:
+def float_bits(value: float | np.floating[Any]) -> int:
     """A float32 parameter as the word that the host passes."""
     return int(np.float32(value).view(np.uint32))
 
@@ -113,7 +113,7 @@ class Output:
         return Check("words behind the output", got, np.full(MARGIN, UNTOUCHED, np.uint16))
 
 
-def lookup_table(function: Callable[[Floats], Floats]) -> Words:
+def lookup_table(function: Callable[[Floats], Array]) -> Words:
     """65,536 bfloat16 results, indexed by the argument's bits (every `*_table` loop of the host code)."""
     with np.errstate(all="ignore"):
         return bf16(function(f32(np.arange(1 << 16, dtype=np.uint16))))
@@ -126,7 +126,7 @@ def _with_zero_at_zero(table: Words) -> Words:
 
 def silu_table() -> Words:
     """x / (1 + exp(-x))."""
-    return lookup_table(lambda x: x / (1 + np.exp(-x)))
+    return lookup_table(lambda x: x / (np.float32(1) + np.exp(-x)))
 
 
 def reciprocal_table() -> Words:

@@ -59,7 +59,8 @@ def six_bit_scales(bench: Bench, k: int, n: int, signs: tuple[int, ...]) -> Iter
 
 
 @case("matrix_mul_q4k_super_scale", ROOT + "kernel_q4_k")
-@case("matrix_mul_q5k_super_scale", ROOT + "kernel_q5_k", ROOT + "kernel_q5_k_vxm")
+@case("matrix_mul_q5k_super_scale", ROOT + "kernel_q5_k")
+@case("matrix_mul_q5k_super_scale", ROOT + "kernel_q5_k_vxm", sources=("text",))
 @case("matrix_mul_q4k_super_scale_opt", ROOT + "kernel_q4_k_vxm", geometry="reduced", sources=("text",))
 @case("matrix_mul_q4k_super_scale", ROOT + "kernel_q5_k", geometry="reduced", sources=("text",))
 def scales_q4k(bench: Bench) -> Iterable[Check]:
@@ -68,8 +69,9 @@ def scales_q4k(bench: Bench) -> Iterable[Check]:
 
 
 @case("matrix_mul_q4k_super_scale", ROOT + "kernel_q4_k_vxm")
+@case("matrix_mul_q5k_super_scale", ROOT + "kernel_q5_k_vxm", sources=("image",), note="a later revision than the text")
 def scales_q4k_wide(bench: Bench) -> Iterable[Check]:
-    """The decode copy also walks column blocks: one super block by 12288 columns (rpp_matmul_q4k_vxm)."""
+    """The decode copies also walk column blocks: one super block by 12288 columns (rpp_matmul_q4k_vxm, _q5k_vxm)."""
     yield from six_bit_scales(bench, 1536, 128, (ONE, MINUS_ONE))
     yield from six_bit_scales(bench, 256, 12288, (ONE, MINUS_ONE))
 

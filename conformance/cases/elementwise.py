@@ -126,44 +126,30 @@ def elementwise_mul(bench: Bench) -> Iterable[Check]:
     return [_tile_pair(bench, np.multiply, tile) for tile in TILES]
 
 
-def _contiguous_pair(bench: Bench, operation: Operation, elements: int) -> Iterator[Check]:
-    """Halve a flat tensor until a block fits; the kernel loops over the parts (mask add of the attention builder)."""
-    block, steps = elements, 1
-    while block >= MAX_THREADS:
-        block, steps = block // 2, steps * 2
-    a, b = random_bf16(bench.rng, (elements,)), random_bf16(bench.rng, (elements,))
-    out = Output.words(bench, elements)
+def _contiguous(bench: Bench, operation: Operation, block: int, steps: int) -> Iterator[Check]:
+    a, b = random_bf16(bench.rng, (block * steps,)), random_bf16(bench.rng, (block * steps,))
+    out = Output.words(bench, block * steps)
     bench.launch((1, 1, 1), (block, 1, 1), [bench.put(a), bench.put(b), out.address, block * 2, steps])
-    yield Check(f"{elements} elements in {steps} steps", out.read(), _apply(operation, a, b))
+    yield Check(f"{steps} steps of {block}", out.read(), _apply(operation, a, b))
     yield out.behind()
 
 
 @case("opt_binary_add_f16", FLASH[0])
 def opt_binary_add(bench: Bench) -> Iterable[Check]:
-    """Scores + mask for 96 queries x 256 keys (rpp_flash_atten_build_impl)."""
-    yield from _contiguous_pair(bench, np.add, 96 * 256)
+    """Scores + mask of 96 queries x 256 keys, halved until a block fits; the kernel loops over the parts.
+
+    rpp_flash_atten_build_impl.
+    """
+    block, steps = 96 * 256, 1
+    while block >= MAX_THREADS:
+        block, steps = block // 2, steps * 2
+    return _contiguous(bench, np.add, block, steps)
 
 
 @case("elementwise_mul_111", MUL, geometry="reduced", sources=("text",), note="no image, no caller")
 def elementwise_mul_111(bench: Bench) -> Iterable[Check]:
-    """a * b, contiguous, 5 steps of 640 lanes."""
-    yield from _contiguous_steps(bench, np.multiply, 640, 5)
-
-
-@case(
-    "elementwise_add_1111", MUL, geometry="reduced", sources=("text",), note="no image; reads an undeclared parameter"
-)
-def elementwise_add_1111(bench: Bench) -> Iterable[Check]:
-    """a + b, contiguous; one step, because the step stride is the parameter that the text does not declare."""
-    yield from _contiguous_steps(bench, np.add, 640, 1)
-
-
-def _contiguous_steps(bench: Bench, operation: Operation, block: int, steps: int) -> Iterator[Check]:
-    a, b = random_bf16(bench.rng, (block * steps,)), random_bf16(bench.rng, (block * steps,))
-    out = Output.words(bench, block * steps)
-    bench.launch((1, 1, 1), (block, 1, 1), [bench.put(a), bench.put(b), out.address, block * 2, steps])
-    yield Check("result", out.read(), _apply(operation, a, b))
-    yield out.behind()
+    """a * b, contiguous, looped inside the kernel."""
+    return _contiguous(bench, np.multiply, 640, 5)
 
 
 # --- a row operand ----------------------------------------------------------------------------------------------------

@@ -164,29 +164,29 @@ def batched_product(bench: Bench, tn: int) -> Iterable[Check]:
 @case("matrix_mul_tn1_f16_f16", *FOLDERS, image="matmul_tn1_f16_f32_f16")
 def tn1(bench: Bench) -> Iterable[Check]:
     """One column tile per block: attention scores over 160 keys (create_mm_chw32_unroll), then a single row."""
-    yield from static_product(bench, 1, Shape(300, 96, 160))
-    yield from static_product(bench, 1, Shape(1, 64, 32))
+    yield from static_product(bench, 1, Shape(256, 64, 160))
+    yield from static_product(bench, 1, Shape(1, 96, 32))
 
 
 @case("matrix_mul_tn2_f16_f16", *FOLDERS, image="matmul_tn2_f16_f32_f16")
 def tn2(bench: Bench) -> Iterable[Check]:
     """Two column tiles per block: 320 keys (create_mm_chw32_unroll), then a single row."""
-    yield from static_product(bench, 2, Shape(300, 96, 320))
-    yield from static_product(bench, 2, Shape(1, 64, 64))
+    yield from static_product(bench, 2, Shape(256, 64, 320))
+    yield from static_product(bench, 2, Shape(1, 96, 64))
 
 
 @case("matrix_mul_tn3_f16_f16", *FOLDERS, image="matmul_tn3_f16_f32_f16")
 def tn3(bench: Bench) -> Iterable[Check]:
     """Three column tiles per block: 192 keys (create_mm_chw32_unroll), then a single row."""
-    yield from static_product(bench, 3, Shape(300, 96, 192))
-    yield from static_product(bench, 3, Shape(1, 64, 96))
+    yield from static_product(bench, 3, Shape(256, 64, 192))
+    yield from static_product(bench, 3, Shape(1, 96, 96))
 
 
 @case("matrix_mul_tn4_f16_f16", *FOLDERS, image="matmul_tn4_f16_f32_f16")
 def tn4(bench: Bench) -> Iterable[Check]:
     """Four column tiles per block: 256 keys (create_mm_chw32_unroll), then a single row."""
-    yield from static_product(bench, 4, Shape(300, 96, 256))
-    yield from static_product(bench, 4, Shape(1, 64, 128))
+    yield from static_product(bench, 4, Shape(256, 64, 256))
+    yield from static_product(bench, 4, Shape(1, 96, 128))
 
 
 @case("matrix_mul_tn1_f16_f16", *FOLDERS, image="matmul_tn1_f16_f32_f16", geometry="reduced")
@@ -216,9 +216,9 @@ def tn4_batch(bench: Bench) -> Iterable[Check]:
 @case("matrix_mul_tn4_f16_f16_dyn", EXPERT)
 def tn4_dynamic(bench: Bench) -> Iterable[Check]:
     """The row count comes at run time and all rows form one block (launch_matmul_tn4_dyn); two counts in turn."""
-    for rows in (75, 201):
+    for rows in (41, 130):
         set_run_time_word(bench, TOKEN_COUNT, rows)
-        data = Operands.upload(bench, Shape(rows, 96, 256))
+        data = Operands.upload(bench, Shape(rows, 64, 256))
         bench.launch((2, 1, 1), (LANES, 1, 1), parameters(data, 4, 1, 1))
         yield from data.checks()
 
@@ -226,8 +226,8 @@ def tn4_dynamic(bench: Bench) -> Iterable[Check]:
 @case("matrix_mul_tn4_f16_f16_dyn_v1", EXPERT)
 def tn4_dynamic_rows(bench: Bench) -> Iterable[Check]:
     """Run-time row count walked in blocks of 128 rows, tiles padded to them (launch_matmul_tn4_dyn_v1)."""
-    for rows, pitch in ((200, 256), (128, 128), (5, 128)):
+    for rows, pitch, k in ((129, 256, 64), (128, 128, 32), (5, 128, 32)):
         set_run_time_word(bench, TOKEN_COUNT, rows)
-        data = Operands.upload(bench, Shape(rows, 64, 256, pitch=pitch))
+        data = Operands.upload(bench, Shape(rows, k, 256, pitch=pitch))
         bench.launch((2, 1, 1), (LANES, 128, 1), parameters(data, 4, 128, 1))
         yield from data.checks()

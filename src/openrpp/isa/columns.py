@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from openrpp.isa.form import Form, Kind, Op, Slot
+from openrpp.isa.form import Cost, Field, Form, Kind, Op, Operand, Slot
 from openrpp.isa.registers import BANK1, I_HALVES, PAIR_CODES, halves_of, token_mask
-from openrpp.isa.table import forms_by_name, spelling
+from openrpp.isa.table import decode_form, forms_by_name, spelling
 
 DVA = PAIR_CODES["DVA"]
 TOKENS = frozenset({code for name in I_HALVES for code in halves_of(name)} | {DVA})
@@ -16,10 +16,13 @@ TOKENS = frozenset({code for name in I_HALVES for code in halves_of(name)} | {DV
 END_WORD = 0xD100_0000
 COPY_BASE = {Slot.COPY: 0x7100_0000, Slot.COPYEXT: 0x7400_0000}
 PAD_WORDS = 8
+PRINT_WORD = 0xF000_0001
+PRINT_WORDS = 34
+"""A debug print of the vendor's simulator is this word and 33 words of data."""
 _FILLER = 0x00FF_FFC0
 
-_VECTOR_KINDS = {Kind.V16, Kind.V32, Kind.A32, Kind.STORE16}
-_WIDE_KINDS = {Kind.V32, Kind.A32}
+_VECTOR_KINDS = {Kind.V16, Kind.V32, Kind.A32, Kind.STORE16, Kind.STORE32}
+_WIDE_KINDS = {Kind.V32, Kind.A32, Kind.STORE32, Kind.LOAD32}
 
 
 def plain(name: str) -> Form:
@@ -31,6 +34,32 @@ def plain(name: str) -> Form:
 NOP = plain("NOP")
 FORWARD = plain("FORWARD")
 TERM = plain("TERM")
+RAW = Form(
+    ".word",
+    "{word}",
+    0,
+    {"word": Operand(Kind.IMM, Field(((0, 32),)))},
+    slot=Slot.SCALAR,
+    cost=Cost.FETCH,
+    effect="raw",
+)
+"""A word given as a number; it stands among the scalar words and may also close its column."""
+
+
+def raw(word: int) -> Op:
+    """A word given as a number."""
+    return Op(RAW, {"word": word})
+
+
+def skip_print(word: int) -> int:
+    """How many words to go on by: past its data from a debug print, else one."""
+    return PRINT_WORDS if word == PRINT_WORD else 1
+
+
+def ends_column(word: int) -> bool:
+    """Whether a word is one of the processing element, the last of its column."""
+    form = decode_form(word)
+    return form is not None and form.slot is Slot.PE
 
 
 def _codes(kind: Kind, code: int) -> Iterable[int]:
@@ -59,16 +88,25 @@ def writes(op: Op) -> set[int]:
         return {op.values["d"] + (8 if op.form.slot is Slot.COPYEXT else 0)}
     if effect == "address":
         return {DVA}
-    if op.form.slot in (Slot.SEQUENTIAL, Slot.GATHER) and "r" in op.values and not effect.startswith("store"):
-        return {op.values["r"]} & TOKENS
-    return set()
+    return loads(op) & TOKENS
+
+
+def loads(op: Op) -> set[int]:
+    """Codes of the registers (IA to IH, MA, MB) that a memory access fills."""
+    if op.form.effect.startswith(("dot", "atomic")):
+        return {6, 7}
+    target = op.form.operands.get("r")
+    if target is None or target.kind not in (Kind.LOAD16, Kind.LOAD32):
+        return set()
+    return set(_codes(target.kind, op.values["r"]))
 
 
 @dataclass
 class Column:
     """One column of a kernel before layout.
 
-    `labels` are (name, number of scalar words before it). `raw` are words that no row describes (debug prints).
+    `labels` are (name, number of scalar words before it). A column whose last word is given as a number
+    (`.word`) has its PE word already.
     """
 
     ops: list[Op] = field(default_factory=list[Op])
@@ -85,6 +123,18 @@ class Column:
     def scalars(self) -> list[Op]:
         """Scalar words, in order."""
         return self.of(Slot.SCALAR)
+
+    @property
+    def closed(self) -> bool:
+        """Whether a `.word` line has given the PE word; the data of debug prints are no words of the column."""
+        if not any(op.form is RAW for op in self.ops):
+            return False
+        index, last = 0, None
+        scalars = self.scalars
+        while index < len(scalars):
+            last = scalars[index]
+            index += skip_print(last.word())
+        return last is not None and index == len(scalars) and last.form is RAW and ends_column(last.word())
 
     def tokens(self) -> tuple[set[int], set[int]]:
         """(token registers read, token registers written)."""
@@ -103,7 +153,7 @@ def set_masks(columns: list[Column]) -> None:
     for index, column in enumerate(columns):
         read, written = column.tokens()
         last = index == len(columns) - 1
-        forward = set() if last else live - written
+        forward = set[int]() if last else live - written
         dropped = live - read if last else (live & written) - read
         column.forward = token_mask(frozenset(forward))
         if dropped:
@@ -126,6 +176,8 @@ def vector_words(column: Column, previous_pe: int) -> list[int]:
 
     A column without an operation gets a NOP whose filler repeats the previous PE word (zero after a gather).
     """
+    if column.closed:
+        return []
     words = [FORWARD.base | column.forward] if column.forward else []
     words += [TERM.base | mask for mask in column.terms if mask]
     for slot in (Slot.SEQUENTIAL, Slot.GATHER, Slot.ADDRESS):
@@ -148,8 +200,8 @@ class Layout:
     lines: dict[int, int]
 
 
-def lay_out(columns: list[Column], fixups: dict[int, tuple[str, Op]]) -> Layout:
-    """Place the columns one after another, then the terminator and zero words up to a multiple of eight.
+def lay_out(columns: list[Column], fixups: dict[int, tuple[str, Op]], tail: list[int] | None = None) -> Layout:
+    """Place the columns one after another, then the tail: the terminator and zero words up to a multiple of eight.
 
     `fixups` maps the identity of a jump operation to its label; a label that is missing raises KeyError.
     """
@@ -170,11 +222,15 @@ def lay_out(columns: list[Column], fixups: dict[int, tuple[str, Op]]) -> Layout:
         words += vector_words(column, previous_pe)
         previous_pe = words[-1]
         lines.update((index, column.line) for index in range(start, len(words)))
-    words.append(END_WORD)
+    words += tail_words(len(words)) if tail is None else tail
     for index, name, op in holes:
         words[index] |= op.form.operands["target"].field.put(labels[name])
-    words += [0] * (-len(words) % PAD_WORDS)
     return Layout(tuple(words), labels, lines)
+
+
+def tail_words(before: int) -> list[int]:
+    """The terminator and the padding behind `before` words."""
+    return [END_WORD] + [0] * (-(before + 1) % PAD_WORDS)
 
 
 def bank_of(code: int) -> Slot:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 
@@ -64,6 +65,9 @@ class Kind(Enum):
     A32 = "a 32-bit vector register pair or DVA"
     LOAD16 = "a load target (IA to IH, MA, MB)"
     STORE16 = "a register to store (IA to IH, VA, VB)"
+    S64 = "the low pair of a 64-bit scalar value (%name, DSn); its high pair follows"
+    LOAD32 = "a 32-bit load target (IAB, ICD, IEF, IGH, MAB)"
+    STORE32 = "a 32-bit register to store (IAB, ICD, IEF, IGH, VAB)"
     IMM = "an immediate"
     LABEL = "a label ($name)"
     FRAM = "a parameter or built-in name in brackets"
@@ -133,8 +137,9 @@ class Form:
     free: int = 0  # word bits that the decoder ignores
     sources: tuple[str, ...] = ()  # operand names in the order in which `define` takes them
     extension: str = ""  # name of the extension group, empty for the published machine
+    combine: Callable[..., Any] | None = None  # atomic forms: the new word from (Numerics, old word, operands)
 
-    @property
+    @cached_property
     def mask(self) -> int:
         """Bits that identify the form."""
         taken = self.free

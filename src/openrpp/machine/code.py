@@ -40,7 +40,7 @@ class VectorOp:
         return self.op.form
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnCode:
     """The vector part of one column, entered at word `start`; `next` is the word behind its last."""
 

@@ -13,13 +13,16 @@ from openrpp.arch import Card, load
 from openrpp.isa.assembler import assemble_file
 from openrpp.isa.objects import read_object
 from openrpp.isa.program import Kernel, Parameter, from_words
-from openrpp.machine.faults import LaunchError
-from openrpp.machine.launch import prepare, write_parameters
+from openrpp.machine.check import observers
+from openrpp.machine.faults import LaunchError, MachineError
+from openrpp.machine.launch import Launch, Scratch, prepare, write_parameters
 from openrpp.machine.memory import Memory, as_bytes
 from openrpp.machine.observe import Observer
 from openrpp.machine.reference import Order, Reference
 from openrpp.machine.report import LaunchReport
-from openrpp.machine.timing import report_of
+from openrpp.machine.sample import PassSamples
+from openrpp.machine.timing import Timed, report, walk
+from openrpp.machine.walk import WalkError
 
 ENGINES = ("reference",)
 
@@ -52,10 +55,13 @@ class Device:
     ) -> None:
         if engine not in ENGINES:
             raise LaunchError(f"engine {engine!r} is not known; there is {', '.join(ENGINES)}")
+        self.engine_name = engine
         self.card = arch if isinstance(arch, Card) else load(arch)
         self.memory = Memory(self.card)
         self.observers = _observers(self.memory, {*check, *(("tokens",) if strict else ())})
         self.engine = Reference(self.card, self.memory, order, seed, max_words, self.observers)
+        self.samples = PassSamples(self.card, self.engine.datapath)
+        self.engine.observers = (*self.observers, self.samples)
         self.launches = 0
 
     def write(self, address: int, array: NDArray[Any]) -> None:
@@ -80,6 +86,8 @@ class Device:
         raw = (int(value) & ((1 << 8 * nbytes) - 1)).to_bytes(nbytes, "little")
         for bank in self.memory.fram:
             bank.data[offset : offset + nbytes] = np.frombuffer(raw, np.uint8)
+            for observer in self.observers:
+                observer.host_write(bank.base + offset, nbytes)
 
     def fram_read(self, offset: int, nbytes: int) -> int:
         """The little-endian number at an offset of the FRAM bank that the last launch used."""
@@ -111,11 +119,59 @@ class Device:
         Raises LaunchError before anything runs, Fault when the kernel is stopped.
         """
         launch = prepare(self.card, kernel, grid, block, params, tail)
+        bank = self._start(launch)
+        self.samples.reset()
+        before = Scratch.of(self.memory)
+        outcome = self.engine.run(launch, bank)
+        after = before.exchange(self.memory)
+        timed = walk(self.card, self.memory, launch, bank, tuple(outcome.loaded), self.samples)
+        after.exchange(self.memory)
+        result = report(timed, self.engine_name)
+        if result.columns != outcome.columns:
+            counts = f"{result.columns} columns walked, {outcome.columns} executed"
+            raise MachineError(f"kernel {kernel.name}: the timing walk and the engine disagree ({counts}); this is a bug")
+        return result
+
+    def time(
+        self,
+        kernel: Kernel,
+        grid: Sequence[int] = (1, 1, 1),
+        block: Sequence[int] = (1, 1, 1),
+        params: Sequence[int] = (),
+        tail: Sequence[int] | None = None,
+    ) -> LaunchReport:
+        """Card time of a launch without running it: arguments and errors as `launch`; memory is not touched.
+
+        Columns and trip counts are exact. Gathers at data-dependent addresses count as free of bank conflicts; a
+        program whose control depends on data raises LaunchError.
+        """
+        return report(self.walk(kernel, grid, block, params, tail))
+
+    def walk(
+        self,
+        kernel: Kernel,
+        grid: Sequence[int] = (1, 1, 1),
+        block: Sequence[int] = (1, 1, 1),
+        params: Sequence[int] = (),
+        tail: Sequence[int] | None = None,
+    ) -> Timed:
+        """The walked program of a launch that is not run, for reports and traces (`openrpp.machine.timing`)."""
+        launch = prepare(self.card, kernel, grid, block, params, tail)
+        bank = self._bank(self.launches)
+        kept = Scratch.of(self.memory)
+        write_parameters(self.memory, launch, bank)
+        try:
+            return walk(self.card, self.memory, launch, bank)
+        except WalkError as error:
+            raise LaunchError(f"kernel {kernel.name} cannot be timed without running it: {error}") from None
+        finally:
+            kept.exchange(self.memory)
+
+    def _start(self, launch: Launch) -> int:
         bank = self._bank(self.launches)
         self.launches += 1
         write_parameters(self.memory, launch, bank)
-        outcome = self.engine.run(launch, bank)
-        return report_of(self.card, launch, outcome)
+        return bank
 
 
 def _check_fram(memory: Memory, offset: int, nbytes: int) -> None:
@@ -125,7 +181,7 @@ def _check_fram(memory: Memory, offset: int, nbytes: int) -> None:
 
 
 def _observers(memory: Memory, checks: set[str]) -> tuple[Observer, ...]:
-    return ()
+    return observers(memory, checks)
 
 
 def load_text(path: str | Path, forward: bool | None = None) -> Kernel:

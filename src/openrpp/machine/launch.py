@@ -150,3 +150,26 @@ def write_parameters(memory: Memory, launch: Launch, bank: int) -> None:
     put(BUILTINS["xyzcfg_shadow"], launch.tail[0] * launch.tail[1] * launch.tail[2])
     put(BUILTINS["tid_base"], memory.sram.base + offset, 32)
     put(BUILTINS["tid_depack"], depack, 32)
+
+
+@dataclass
+class Scratch:
+    """A copy of what the runtime writes for a launch: all FRAM banks and the thread-id table."""
+
+    parts: list[np.ndarray[tuple[int], np.dtype[np.uint8]]]
+
+    @staticmethod
+    def _live(memory: Memory) -> list[np.ndarray[tuple[int], np.dtype[np.uint8]]]:
+        return [*(bank.data for bank in memory.fram), memory.sram.data[-THREAD_TABLE_BYTES:]]
+
+    @classmethod
+    def of(cls, memory: Memory) -> Scratch:
+        """Copy the present content."""
+        return cls([part.copy() for part in cls._live(memory)])
+
+    def exchange(self, memory: Memory) -> Scratch:
+        """Put the copied content back; a copy of what stood there instead."""
+        now = Scratch.of(memory)
+        for live, kept in zip(self._live(memory), self.parts, strict=True):
+            live[:] = kept
+        return now

@@ -93,10 +93,14 @@ class Reference:
         self.choices = settings
         self.vectors = Vectors(card.limits.threads.value)
         self.datapath = Datapath(memory, self.numerics, self.vectors, str(settings["ben_high_byte"]))
+        for observer in observers:
+            observer.attach(self)
 
     def run(self, launch: Launch, bank: int) -> Outcome:
         """Execute a launch whose parameters stand in FRAM bank `bank`. Raises Fault."""
         run = _Run(self, launch, bank)
+        for observer in self.observers:
+            observer.launch(launch, bank)
         with np.errstate(all="ignore"):
             for z in range(launch.grid[2]):
                 for y in range(launch.grid[1]):
@@ -165,10 +169,14 @@ class _Run:
                 limit = f"the launch passed its budget of {self.engine.max_words} words"
                 raise self.fault(RunawayLoop, f"{limit}; raise max_words if it is meant to run this long", pc)
         self.flush()
+        for observer in self.engine.observers:
+            observer.finish(self.place, self.number, pc)
 
     def scalar(self, op: Op, pc: int) -> int | None:
         """Execute a scalar word; the target of a taken jump, else None."""
         self._extension(op.form.extension, op.form.name, pc)
+        for observer in self.engine.observers:
+            observer.scalar(op, self.place, self.number, pc)
         match op.form.effect:
             case "":
                 compute(op, self.scalars)

@@ -69,6 +69,13 @@ class ParameterMemory:
         self.bank = bank
         self._words16 = [region.data.view(np.uint16) for region in memory.fram]
 
+    @classmethod
+    def copied(cls, memory: Memory, bank: int) -> ParameterMemory:
+        """A private copy, for a walk that must not change the card."""
+        made = cls(memory, bank)
+        made._words16 = [words.copy() for words in made._words16]
+        return made
+
     def load(self, offset: int, width: int) -> int:
         """The word at a byte offset."""
         words = self._words16[self.bank]

@@ -6,9 +6,14 @@ from collections import defaultdict
 from functools import cache
 
 from openrpp.isa.form import Form, Instruction
-from openrpp.isa.table import pe, port, scalar
+from openrpp.isa.table import extension, extension_port, pe, port, scalar
 
-TABLE: tuple[Instruction, ...] = (*scalar.rows(), *port.port_rows(), *port.switch_rows(), *pe.rows())
+PUBLISHED: tuple[Instruction, ...] = (*scalar.rows(), *port.port_rows(), *port.switch_rows(), *pe.rows())
+"""Rows of the published machine."""
+EXTENSIONS: tuple[Instruction, ...] = (*extension.rows(), *extension_port.rows())
+"""Rows that OpenRPP adds; `extension` of each names its group."""
+TABLE: tuple[Instruction, ...] = (*PUBLISHED, *EXTENSIONS)
+"""Every row."""
 
 
 def spelling(text: str) -> tuple[str, frozenset[str]]:
@@ -61,5 +66,6 @@ def find(name: str) -> list[Instruction]:
     return [
         row
         for row in TABLE
-        if any(form in exact for form in row.forms) or (not modifiers and spelling(row.mnemonic.split(" ")[0])[0] == head)
+        if any(form in exact for form in row.forms)
+        or (not modifiers and spelling(row.mnemonic.split(" ")[0])[0] == head)
     ]

@@ -1,13 +1,14 @@
 """Rows of the processing element. F16 means bfloat16 throughout, as in the published machine code.
 
-Word layout: opcode [31:24], immediate flag [22] with 16 bits at [15:0], source 0 at [21:18], 32-bit flag [16], source 1 as
-a vector register at [15:12] or as a scalar register at [15:10] with flag [7], source 2 at [11:8].
+Word layout: opcode [31:24], immediate flag [22] with 16 bits at [15:0], source 0 at [21:18], 32-bit flag [16], source 1
+as a vector register at [15:12] or as a scalar register at [15:10] with flag [7], source 2 at [11:8].
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,13 @@ def _float_rows() -> list[Instruction]:
         sources=("a", "MB", "b"),
     )
     rows.append(
-        row("ADD.F32.R0MB", "Sum whose first operand has its low half replaced by MB.", "((a << 16) | MB) + b", "V", replaced)
+        row(
+            "ADD.F32.R0MB",
+            "Sum whose first operand has its low half replaced by MB.",
+            "((a << 16) | MB) + b",
+            "V",
+            replaced,
+        )
     )
     return rows
 
@@ -122,11 +129,11 @@ def _move_rows() -> Instruction:
 
 def _integer_rows() -> list[Instruction]:
     plain: tuple[tuple[str, int, Callable[[Any, Any], Any], str, str], ...] = (
-        ("ADD", 0x90, operator.add, "Wrap-around sum.", "a + b"),
-        ("SUB", 0x91, operator.sub, "Wrap-around difference; its opcode is inferred.", "a - b"),
-        ("AND", 0x92, operator.and_, "Bitwise and.", "a & b"),
-        ("OR", 0x97, operator.or_, "Bitwise or.", "a | b"),
-        ("MUL.LOW", 0xA2, operator.mul, "Low half of the product.", "a b"),
+        ("ADD", 0x90, np.add, "Wrap-around sum.", "a + b"),
+        ("SUB", 0x91, np.subtract, "Wrap-around difference; its opcode is inferred.", "a - b"),
+        ("AND", 0x92, np.bitwise_and, "Bitwise and.", "a & b"),
+        ("OR", 0x97, np.bitwise_or, "Bitwise or.", "a | b"),
+        ("MUL.LOW", 0xA2, np.multiply, "Low half of the product.", "a b"),
     )
     rows: list[Instruction] = []
     for name, opcode, operation, meaning, equation in plain:
@@ -189,12 +196,8 @@ def _conversion_row() -> Instruction:
 
 def _unpack_row() -> Instruction:
     source = {"a": vector(16, 18)}
-    low = form(
-        "UNPACK.U4.LOW", "{a}, VAB", 0x5000_001A, source, lambda n, a: num.unpack_nibbles(n, a, high=False)
-    )
-    high = form(
-        "UNPACK.U4.HIGH", "{a}, VAB", 0x5002_001A, source, lambda n, a: num.unpack_nibbles(n, a, high=True)
-    )
+    low = form("UNPACK.U4.LOW", "{a}, VAB", 0x5000_001A, source, partial(num.unpack_nibbles, high=False))
+    high = form("UNPACK.U4.HIGH", "{a}, VAB", 0x5002_001A, source, partial(num.unpack_nibbles, high=True))
     byte = form("UNPACK.U8", "{a}, VAB", 0x5001_001A, source, num.unpack_bytes)
     meaning = "Split a byte into nibbles, or a word into bytes: VA the lower part, VB the upper."
     return row("UNPACK", meaning, "VA, VB = parts(a)", "V", low, high, byte)
@@ -220,7 +223,9 @@ def _compare_row() -> Instruction:
             for operand, bit in ((vector(width, 12), 0), (scalar(width, 10), SCALAR)):
                 name = f"CMP.{kind}.{relation}"
                 forms.append(form(name, "{a}, {b}, VA", base | bit, {"a": first, "b": operand}, define))
-    meaning = "Compare; there is no immediate form. U16.LT, U32.LT and F16.GT are published, the rest follows the type bits."
+    meaning = (
+        "Compare; there is no immediate form. U16.LT, U32.LT and F16.GT are published, the rest follows the type bits."
+    )
     return row("CMP (vector)", meaning, "(a relation b) ? 1 : 0", "V (others I)", *forms)
 
 
@@ -268,6 +273,11 @@ def _thread_row() -> Instruction:
     return row("DECTID", "x, y or z of a packed thread id.", "field(t, depack)", "V", *forms)
 
 
+def _nothing(n: num.Numerics) -> num.Bits:
+    """No result; a NOP writes no register."""
+    return np.zeros((), np.uint16)
+
+
 def rows() -> list[Instruction]:
     """All published processing element instructions."""
     nop = form(
@@ -275,7 +285,7 @@ def rows() -> list[Instruction]:
         "{filler}",
         0x5000_0018,
         {"filler": imm(6, 18)},
-        lambda n: np.uint16(0),
+        _nothing,
         effect="nop",
         sources=(),
     )

@@ -59,6 +59,11 @@ def gathered(n: Numerics, lanes: Lanes, base: U32, v: Any, shift: U32) -> U32:
     return base + (v.astype(np.uint32) << shift)
 
 
+def gathered_bytes(n: Numerics, lanes: Lanes, base: U32, v: Any) -> U32:
+    """base + v, v zero-extended."""
+    return base + v.astype(np.uint32)
+
+
 def at_dva(n: Numerics, lanes: Lanes, dva: U32) -> U32:
     """The address in DVA."""
     return dva
@@ -186,7 +191,7 @@ def _byte_load() -> Form:
         slot=Slot.GATHER,
         cost=Cost.GATHER,
         effect="load-byte",
-        define=lambda n, lanes, base, v: gathered(n, lanes, base, v, np.uint32(0)),
+        define=gathered_bytes,
         sources=("base", "v"),
     )
 

@@ -12,6 +12,16 @@ from typing import Any
 from openrpp.isa.form import Cost, Field, Form, Instruction, Kind, Operand, Slot, Unit
 from openrpp.isa.table._build import bits, imm, s16, s32, scalar
 
+def same(a: int) -> int:
+    """a."""
+    return a
+
+
+def product(a: int, b: int) -> int:
+    """a b."""
+    return a * b
+
+
 TYPES = {"U16": (16, 0), "S16": (16, 1), "U32": (32, 0), "S32": (32, 1)}
 """Type modifier -> (width, signed)."""
 
@@ -85,9 +95,9 @@ def _moves() -> Instruction:
         d = scalar(width, 0)
         copy, load = 0xE400_0000 | type_bits(name), 0xE410_0000 | type_bits(name)
         forms.append(
-            form(f"MOVE.{name}", "{a}, {d}", copy, {"a": scalar(width, 12), "d": d}, define=lambda a: a, width=width)
+            form(f"MOVE.{name}", "{a}, {d}", copy, {"a": scalar(width, 12), "d": d}, define=same, width=width)
         )
-        forms.append(form(f"MOVE.{name}", "{a}, {d}", load, {"a": value, "d": d}, define=lambda a: a, width=width))
+        forms.append(form(f"MOVE.{name}", "{a}, {d}", load, {"a": value, "d": d}, define=same, width=width))
     return Instruction(
         "MOVE",
         Unit.SCALAR,
@@ -104,7 +114,7 @@ def _converts() -> Instruction:
         "{a}, {d}",
         0xE200_0140,
         {"a": s16(12), "d": s32(0)},
-        define=lambda a: a,
+        define=same,
         width=32,
     )
     down = form(
@@ -112,7 +122,7 @@ def _converts() -> Instruction:
         "{a}, {d}",
         0xE204_0140,
         {"a": s32(12), "d": s16(0)},
-        define=lambda a: a,
+        define=same,
         width=16,
     )
     return Instruction(
@@ -282,7 +292,7 @@ def _wide_multiply() -> Instruction:
         "{a}, {b}, {d}",
         0xE1F0_0000,
         {"a": s16(12), "b": s16(6), "d": s32(0)},
-        define=lambda a, b: a * b,
+        define=product,
         width=32,
     )
     return Instruction("MUL.WIDE", Unit.SCALAR, "16 x 16 -> 32 bits, unsigned.", "d = a b", "V", (row,))

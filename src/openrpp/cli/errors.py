@@ -1,0 +1,84 @@
+"""From exceptions to one sentence on standard error and an exit code; never a traceback for what a user did."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+class InputError(click.ClickException):
+    """What was given cannot be used; the sentence says what would have been right."""
+
+    exit_code = BAD_INPUT
+
+
+def guarded(body: Callable[[], object], area: Callable[[], str]) -> int:
+    """Run a command; its exit code. `area` names the command for errors that do not say where they come from."""
+    try:
+        code = body()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone; keep the interpreter's own flush at exit quiet as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("rpp: interrupted", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        found = explained(error, area())
+        if found is None:
+            raise
+        sentences, code = found
+        for sentence in sentences:
+            click.echo(sentence, err=True)
+        return code
+    return code if isinstance(code, int) else 0
+
+
+def explained(error: Exception, area: str) -> tuple[list[str], int] | None:
+    """(sentences, exit code) of an error that a user can cause, None for any other."""
+    if isinstance(error, click.UsageError):
+        hint = f"; see 'rpp {area} --help'" if area else "; see 'rpp --help'"
+        return [f"{_prefix(area)}{error.format_message().rstrip('.')}{hint}"], BAD_INPUT
+    if isinstance(error, click.ClickException):
+        return [f"{_prefix(area)}{error.format_message()}"], error.exit_code
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return [f"{_prefix(area)}{where}{error.strerror or error}"], BAD_INPUT
+    return _explained_here(error)
+
+
+def _prefix(area: str) -> str:
+    return f"rpp: {area}: " if area else "rpp: "
+
+
+def _explained_here(error: Exception) -> tuple[list[str], int] | None:
+    """The package's own errors, whose modules are loaded if they can occur at all."""
+    from openrpp.arch.errors import ArchError
+    from openrpp.isa.assembler import AssemblyError
+    from openrpp.isa.objects import ObjectError
+    from openrpp.machine.faults import Fault, LaunchError, MachineError
+    from openrpp.runtime.errors import OutOfMemory
+
+    match error:
+        case ArchError():
+            return [str(error)], BAD_INPUT
+        case AssemblyError():
+            return [f"rpp: asm: {complaint}" for complaint in error.diagnostics], BAD_INPUT
+        case ObjectError():
+            return [f"rpp: object: {error}"], BAD_INPUT
+        case OutOfMemory():
+            return [f"rpp: memory: {error}"], BAD_INPUT
+        case LaunchError():
+            return [f"rpp: launch: {error}"], BAD_INPUT
+        case Fault():
+            return [f"rpp: fault: {error}"], FAILED
+        case MachineError():
+            return [f"rpp: machine: {error}"], FAILED
+        case _:
+            return None

@@ -1,0 +1,232 @@
+"""Rows that the published machine does not have: OpenRPP's extensions of the memory port.
+
+Loads have 2 in the top four bits, stores and atomics 6; the data register stands where the published words have it
+([27:25] and [0]), a size at [23:20]. `width` of a form is the number of bits that one lane moves.
+
+`define` gives the byte address per lane as in `port.py`: uint32 in SRAM, uint64 in DDR, where `base` arrives as uint64.
+A form with an operand `c` acts only in lanes where that register is not zero; their addresses alone are checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from openrpp.isa import crosslane
+from openrpp.isa.form import Cost, Field, Form, Instruction, Kind, Operand, Slot, Unit
+from openrpp.isa.numeric import Numerics
+from openrpp.isa.table import port
+from openrpp.isa.table._build import bits, imm, pair, s16, vector
+from openrpp.isa.table.extension import flagged
+from openrpp.isa.table.port import U32, Lanes
+
+LOADS, STORES = 0x2000_0000, 0x6000_0000
+_DATA = Field(((25, 3), (0, 1)))
+_DVA = 14 << 16 | 1 << 15
+_INDEXED = 1 << 14 | 1 << 6
+_PLAIN, _MASKED = 1 << 2, 1 << 1
+_SIZES = {"W32": 1, "U8": 2, "D16": 4, "D32": 5, "D8": 6}
+_DOT8 = 0xC
+_CONT = 1 << 24 | 3 << 21
+_ATOMIC = 1 << 24 | 4 << 21
+_QUAD = Operand(Kind.S64, bits(6, 4, 2))
+
+
+def contiguous32(n: Numerics, lanes: Lanes, base: U32) -> U32:
+    """base + 4 i."""
+    return base + (lanes.i << np.uint32(2))
+
+
+def ddr_address(n: Numerics, lanes: Lanes, base: Any, dva: U32) -> Any:
+    """base + DVA in 64 bits, DVA zero-extended."""
+    return base + dva.astype(np.uint64)
+
+
+def _register(size: str, store: bool) -> Operand:
+    if size.endswith("32"):
+        return Operand(Kind.STORE32 if store else Kind.LOAD32, _DATA)
+    return Operand(Kind.STORE16 if store else Kind.LOAD16, _DATA)
+
+
+def _access(size: str, store: bool, place: str, bits_: int, operands: dict[str, Operand], **more: Any) -> Form:
+    """A gather form of one size and address form."""
+    name = ("STORE" if store else "LOAD") + f".{size}"
+    syntax = f"{{r}}, {place}" if store else f"{place}, {{r}}"
+    base = (STORES if store else LOADS) | _SIZES[size] << 20 | bits_
+    operands = operands | {"r": _register(size, store)}
+    return Form(name, syntax, base, operands, slot=Slot.GATHER, width=int(size[1:]), **more)
+
+
+def _masked_store(size: str, place: str, bits_: int, operands: dict[str, Operand], **more: Any) -> Form:
+    """The store form that only lanes with a condition carry out."""
+    condition = operands | {"c": vector(16, 10)}
+    plain = _access(size, True, place, bits_ & ~_PLAIN | _MASKED, condition, **more)
+    return replace(plain, name=f"STOREMASK.{size}", syntax=f"{{r}}, {{c}}, {place}")
+
+
+def _sram_forms(size: str, store: bool) -> list[Form]:
+    effects = {("W32", False): "load32", ("W32", True): "store32", ("U8", False): "load-u8", ("U8", True): "store-u8"}
+    common: dict[str, Any] = {"cost": Cost.GATHER, "effect": effects[size, store]}
+    offset = imm(6, 6, 4 if size == "W32" else 1)
+    indexed = {"base": pair(9), "v": vector(16, 16), "n": imm(3, 3)}
+    dva = {**common, "define": port.at_dva, "sources": ("DVA",)}
+    forms = [
+        _access(size, store, "[DVA]", _DVA | _PLAIN, {}, **dva),
+        _access(
+            size,
+            store,
+            "[DVA+{offset}]",
+            _DVA | _PLAIN,
+            {"offset": offset},
+            define=port.at_dva_offset,
+            sources=("DVA", "offset"),
+            **common,
+        ),
+        _access(
+            size,
+            store,
+            "[{base}+({v}<<{n})]",
+            _INDEXED,
+            indexed,
+            define=port.gathered,
+            sources=("base", "v", "n"),
+            **common,
+        ),
+    ]
+    return [*forms, _masked_store(size, "[DVA]", _DVA, {}, **dva)] if store else forms
+
+
+def _contiguous_forms() -> tuple[Form, Form]:
+    common: dict[str, Any] = {
+        "slot": Slot.SEQUENTIAL,
+        "cost": Cost.SEQUENTIAL,
+        "width": 32,
+        "define": contiguous32,
+        "sources": ("base",),
+    }
+    base = {"base": pair(16)}
+    load = base | {"r": _register("W32", store=False)}
+    store = base | {"r": _register("W32", store=True)}
+    return (
+        Form("LOADCONT.W32", "{base}, {r}", LOADS | _CONT, load, effect="load32", **common),
+        Form("STORECONT.W32", "{base}, {r}", STORES | _CONT, store, effect="store32", **common),
+    )
+
+
+def _wide_rows() -> list[Instruction]:
+    load, store = _contiguous_forms()
+    rows = [
+        ("LOADCONT.W32", "Consecutive 32-bit words over the block.", "r = mem32[base + 4 i]", [load]),
+        ("STORECONT.W32", "Consecutive 32-bit words over the block.", "mem32[base + 4 i] = r", [store]),
+    ]
+    word, byte = "Addresses are multiples of 4.", "Any address; the high byte of a loaded register is 0."
+    for size, what, note in (("W32", "mem32", word), ("U8", "mem8", byte)):
+        loads, stores = _sram_forms(size, store=False), _sram_forms(size, store=True)
+        rows.append((f"LOAD.{size}", f"Gather of {size[1:]} bits. {note}", f"r = {what}[address]", loads))
+        meaning = f"Scatter of the low {size[1:]} bits; STOREMASK only where c is not zero. {note}"
+        rows.append((f"STORE.{size}", meaning, f"{what}[address] = r", stores))
+    return [Instruction(name, Unit.PORT, *text, "", tuple(forms)) for name, *text, forms in rows]
+
+
+def _ddr_rows() -> list[Instruction]:
+    rows: list[Instruction] = []
+    place, where = "[{base}+DVA]", "DDR[base + DVA]"
+    common: dict[str, Any] = {"define": ddr_address, "sources": ("base", "DVA"), "cost": Cost.DIRECT}
+    for size in ("D8", "D16", "D32"):
+        load = _access(size, False, place, _DVA | _PLAIN, {"base": _QUAD}, effect="load-ddr", **common)
+        store = _access(size, True, place, _DVA | _PLAIN, {"base": _QUAD}, effect="store-ddr", **common)
+        masked = _masked_store(size, place, _DVA, {"base": _QUAD}, effect="store-ddr", **common)
+        width = size[1:]
+        note = f"{width} bits at the sum of a 64-bit scalar base and DVA (zero-extended); aligned to {width} bits."
+        rows.append(Instruction(f"LOAD.{size}", Unit.PORT, f"Read {note}", f"r = {where}", "", (load,)))
+        meaning = f"Write {note} STOREMASK only where c is not zero."
+        rows.append(Instruction(f"STORE.{size}", Unit.PORT, meaning, f"{where} = r", "", (store, masked)))
+    return rows
+
+
+_ATOMICS: tuple[tuple[str, int, crosslane.Update, str], ...] = (
+    ("ADD.U32", 0, crosslane.add_u32, "old + r"),
+    ("ADD.F32", 1, crosslane.add_f32, "old + r"),
+    ("MIN.U32", 2, crosslane.extremum(larger=False, signed=False), "min(old, r)"),
+    ("MIN.S32", 3, crosslane.extremum(larger=False, signed=True), "min(old, r)"),
+    ("MAX.U32", 4, crosslane.extremum(larger=True, signed=False), "max(old, r)"),
+    ("MAX.S32", 5, crosslane.extremum(larger=True, signed=True), "max(old, r)"),
+    ("AND.U32", 6, crosslane.bitwise(np.bitwise_and), "old & r"),
+    ("OR.U32", 7, crosslane.bitwise(np.bitwise_or), "old | r"),
+    ("XOR.U32", 8, crosslane.bitwise(np.bitwise_xor), "old ^ r"),
+    ("EXCH.U32", 9, crosslane.exchange, "r"),
+    ("CAS.U32", 10, crosslane.compare_and_swap, "old == k ? r : old"),
+)
+
+
+def _atomic_forms(name: str, code: int, update: crosslane.Update) -> list[Form]:
+    """SRAM and DDR forms, each with and without a condition."""
+    compared = {"k": Operand(Kind.V32, bits(12, 4))} if name.startswith("CAS") else {}
+    forms: list[Form] = []
+    for ddr in (False, True):
+        place = "[{base}+DVA]" if ddr else "[DVA]"
+        for masked in (False, True):
+            operands = {"r": Operand(Kind.STORE32, _DATA), **compared}
+            operands |= {"c": vector(16, 8)} if masked else {}
+            operands |= {"base": Operand(Kind.S64, bits(3, 4, 2))} if ddr else {}
+            order = [key for key in ("k", "r", "c") if key in operands]
+            forms.append(
+                Form(
+                    f"ATOM{'MASK' if masked else ''}.{name}",
+                    f"{place}, {', '.join(f'{{{key}}}' for key in order)}, MAB",
+                    STORES | _ATOMIC | ddr << 20 | code << 16 | masked << 7,
+                    operands,
+                    slot=Slot.GATHER,
+                    cost=Cost.DIRECT if ddr else Cost.GATHER,
+                    width=32,
+                    effect="atomic",
+                    define=ddr_address if ddr else port.at_dva,
+                    sources=("base", "DVA") if ddr else ("DVA",),
+                    combine=update,
+                )
+            )
+    return forms
+
+
+def _atomic_rows() -> list[Instruction]:
+    rows: list[Instruction] = []
+    for name, code, update, new in _ATOMICS:
+        forms = _atomic_forms(name, code, update)
+        meaning = (
+            "Lanes take turns in ascending order; MAB is the old word (ATOMMASK: only where c is not zero, else 0)."
+        )
+        equation = f"MAB = old = mem32[address]; mem32[address] = {new}"
+        rows.append(Instruction(f"ATOM.{name}", Unit.PORT, meaning, equation, "", tuple(forms)))
+    return rows
+
+
+def _dot_row() -> Instruction:
+    form = Form(
+        "LDLANE_I8MAD",
+        "[DVA], WARPVEC, {l}, MAB",
+        LOADS | _DOT8 << 20 | _DVA | 0x44,
+        {"l": s16(8, 5)},
+        slot=Slot.GATHER,
+        cost=Cost.LANE_VECTOR,
+        effect="dot-int8",
+        width=32,
+        define=port.at_dva,
+        sources=("DVA",),
+    )
+    meaning = "int8 dot product of a lane's vector with its column of WARPVEC, two products per 16-bit word, in int32."
+    equation = (
+        "MAB = sum_{j<l} lo(mem[DVA + 2 j]) lo(WARPVEC[32 j + lane]) + hi(mem[DVA + 2 j]) hi(WARPVEC[32 j + lane])"
+    )
+    return Instruction("LDLANE_I8MAD", Unit.PORT, meaning, equation, "", (form,))
+
+
+def rows() -> list[Instruction]:
+    """All extensions of the memory port."""
+    return [
+        *flagged("wide", _wide_rows()),
+        *flagged("ddr", _ddr_rows()),
+        *flagged("atomic", _atomic_rows()),
+        *flagged("int8", [_dot_row()]),
+    ]

@@ -1,0 +1,32 @@
+"""What a program holds in its hands: cards, buffers, streams, events, modules, functions, graphs.
+
+>>> card = Card("ae7100")
+>>> x = card.array(np.arange(1024, dtype=np.uint16), memory="sram")
+>>> report = card.module("scale.s")["scale"]((1,), (1024,), x, 3)
+>>> x.numpy(), report.seconds.nominal
+"""
+
+from openrpp.runtime.buffer import Buffer
+from openrpp.runtime.card import Card, MemoryInfo
+from openrpp.runtime.clock import DdrRate, Record
+from openrpp.runtime.errors import BufferFreed, CaptureError, OutOfMemory
+from openrpp.runtime.graph import Graph, Node
+from openrpp.runtime.module import Function, Module
+from openrpp.runtime.stream import Event, Stream
+
+__all__ = [
+    "Buffer",
+    "BufferFreed",
+    "CaptureError",
+    "Card",
+    "DdrRate",
+    "Event",
+    "Function",
+    "Graph",
+    "MemoryInfo",
+    "Module",
+    "Node",
+    "OutOfMemory",
+    "Record",
+    "Stream",
+]

@@ -1,0 +1,127 @@
+"""What operations cost, from the figures of the card's description and the reports of launches.
+
+Everything is worked out three times: with all figures at their favourable end (`low` times), nominal, and with all at
+their unfavourable end (`high` times). A high rate is favourable, a high latency is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from openrpp.arch import Card as Arch
+from openrpp.arch import Level
+from openrpp.machine.report import LaunchReport, Span
+from openrpp.runtime.clock import Engine, Phase
+
+LaunchKind = Literal["stream", "graph"]
+Place = Literal["host", "ddr", "sram"]
+Plan = tuple[tuple[Phase, ...], tuple[Phase, ...], tuple[Phase, ...]]
+"""Phases on the low, the nominal and the high clock; the same tracks and engines in each."""
+
+ENDS: tuple[Level, ...] = ("low", "nominal", "high")
+_OTHER: dict[Level, Level] = {"low": "high", "nominal": "nominal", "high": "low"}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The card's figures at one end, in seconds and bytes per second."""
+
+    link_rate: float
+    link_latency: float
+    dma_rate: float
+    dma_start: float
+    """From the start of a transfer to its first data, where DDR takes part."""
+    dma_setup: float
+    """The same between places in SRAM."""
+    ddr_rate: float
+    launch: dict[LaunchKind, float]
+
+    def copy(self, source: Place, target: Place, nbytes: int) -> tuple[Phase, ...]:
+        """Phases of a copy. Between host and SRAM it takes both legs, through DDR, one after the other."""
+        if source == "host":
+            first = self._link("link in", nbytes)
+            return (first, self._dma("DMA in", nbytes, 1)) if target == "sram" else (first,)
+        if target == "host":
+            last = self._link("link out", nbytes)
+            return (self._dma("DMA out", nbytes, 1), last) if source == "sram" else (last,)
+        ddr_sides = (source, target).count("ddr")
+        return (self._dma("DMA in" if target == "sram" else "DMA out", nbytes, ddr_sides),)
+
+    def _link(self, engine: Literal["link in", "link out"], nbytes: int) -> Phase:
+        return Phase(engine, (engine,), self.link_latency, nbytes / self.link_rate, self.link_rate, nbytes)
+
+    def _dma(self, track: str, nbytes: int, ddr_sides: int) -> Phase:
+        delay = self.dma_start if ddr_sides else self.dma_setup
+        return Phase(track, ("dma",), delay, nbytes / self.dma_rate, ddr_sides * self.dma_rate, nbytes)
+
+
+def costs_of(arch: Arch) -> tuple[Costs, Costs, Costs]:
+    """Figures for the low, the nominal and the high clock."""
+    low, nominal, high = (_costs(arch, end, _OTHER[end]) for end in ENDS)
+    return low, nominal, high
+
+
+def _costs(arch: Arch, delay: Level, rate: Level) -> Costs:
+    hertz = arch.clock.core.value * 1e6
+    setup = arch.dma.setup.at(delay) / hertz
+    return Costs(
+        link_rate=arch.link.rate.at(rate) * 1e9 * arch.link.efficiency.at(rate),
+        link_latency=arch.link.latency.at(delay) * 1e-6,
+        dma_rate=arch.dma.rate.at(rate) * hertz,
+        dma_start=setup + arch.ddr.latency.at(delay) * 1e-9,
+        dma_setup=setup,
+        ddr_rate=arch.ddr.rate.at(rate) * 1e9 * arch.ddr.efficiency.at(rate),
+        launch={"stream": arch.launch.stream_us.at(delay) * 1e-6, "graph": arch.launch.graph_us.at(delay) * 1e-6},
+    )
+
+
+def copy_plan(costs: tuple[Costs, Costs, Costs], source: Place, target: Place, nbytes: int) -> Plan:
+    """Phases of a copy on each clock."""
+    low, nominal, high = (end.copy(source, target, nbytes) for end in costs)
+    return low, nominal, high
+
+
+def ddr_bytes(report: LaunchReport) -> int:
+    """Bytes that a launch moved to and from DDR, by DMA or directly."""
+    return report.counters.get("ddr_bytes_read", 0) + report.counters.get("ddr_bytes_written", 0)
+
+
+def kernel_plan(costs: tuple[Costs, Costs, Costs], report: LaunchReport, kind: LaunchKind, hertz: float) -> Plan:
+    """Phases of a launch on each clock: the queue hands it over, then the array (and DMA, if it moves data) runs it.
+
+    The kernel's DDR traffic counts as spread evenly over its time, less what the transfer that outlives it moves.
+    """
+    during = max(ddr_bytes(report) - tail_bytes(costs, report, hertz), 0.0)
+    engines: tuple[Engine, ...] = ("array", "dma") if report.counters.get("dma_transfers") else ("array",)
+
+    def phases(end: Costs, seconds: float) -> tuple[Phase, ...]:
+        rate = min(during / seconds, end.ddr_rate) if seconds > 0 else 0.0
+        return (
+            Phase("host queue", ("queue",), delay=end.launch[kind]),
+            Phase("array", engines, seconds=seconds, ddr=rate, nbytes=ddr_bytes(report)),
+        )
+
+    low, nominal, high = (phases(end, time) for end, time in zip(costs, ends_of(report.seconds), strict=True))
+    return low, nominal, high
+
+
+def tail_bytes(costs: tuple[Costs, Costs, Costs], report: LaunchReport, hertz: float) -> float:
+    """Bytes that are still to move when a kernel ends whose transfer outlives it."""
+    return report.dma_tail / hertz * min(costs[1].dma_rate, costs[1].ddr_rate)
+
+
+def tail_plan(costs: tuple[Costs, Costs, Costs], report: LaunchReport, hertz: float) -> Plan:
+    """The phase of a transfer that outlives its kernel, on each clock."""
+    nbytes = tail_bytes(costs, report, hertz)
+
+    def phases(end: Costs) -> tuple[Phase, ...]:
+        return (Phase("DMA in", ("dma",), 0.0, nbytes / end.dma_rate, end.dma_rate, round(nbytes)),)
+
+    low, nominal, high = (phases(end) for end in costs)
+    return low, nominal, high
+
+
+def ends_of(span: Span) -> tuple[float, float, float]:
+    """Low, nominal and high of a span."""
+    return span.low, span.nominal, span.high

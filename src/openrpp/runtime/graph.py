@@ -1,0 +1,140 @@
+"""Graphs: launches and copies that are captured once and replayed at the launch cost of graph nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openrpp.machine.report import LaunchReport
+from openrpp.runtime.arguments import Argument
+from openrpp.runtime.errors import CaptureError
+from openrpp.runtime.operations import CopyOperation, KernelOperation
+from openrpp.runtime.schedule import Frontier
+
+if TYPE_CHECKING:
+    from openrpp.runtime.card import Card
+    from openrpp.runtime.stream import Stream
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """An operation of a graph. `after` are the indices of the nodes that it waits for."""
+
+    graph: Graph
+    index: int
+    after: tuple[int, ...]
+    operation: KernelOperation | CopyOperation
+
+    @property
+    def kind(self) -> str:
+        """ "kernel" or "copy"."""
+        return "kernel" if isinstance(self.operation, KernelOperation) else "copy"
+
+    @property
+    def name(self) -> str:
+        """Kernel name, or what is copied."""
+        return self.operation.name
+
+    def update(self, **args: Argument) -> None:
+        """Change arguments of a kernel node by parameter name, for replays from now on.
+
+        Raises LaunchError for an unknown name or an unfit value, CaptureError for a copy.
+        """
+        if not isinstance(self.operation, KernelOperation):
+            raise CaptureError(f"node {self.index} ({self.name}) is a copy and has no arguments")
+        self.operation.update(self.graph.card, args)
+
+    def __repr__(self) -> str:
+        return f"Node({self.index}, {self.kind} {self.name}, after {list(self.after)})"
+
+
+class Graph:
+    """What `with card.capture(stream) as graph:` has noted. Buffers that it uses stay alive with it."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self.complete = False
+        self._nodes: list[Node] = []
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes in the order of capture."""
+        return tuple(self._nodes)
+
+    def add(self, after: tuple[int, ...], operation: KernelOperation | CopyOperation) -> int:
+        """Append a node; its index."""
+        self._nodes.append(Node(self, len(self._nodes), after, operation))
+        return len(self._nodes) - 1
+
+    def launch(self, stream: Stream | None = None) -> tuple[LaunchReport, ...]:
+        """Replay all nodes on a stream (the card's own by default); the kernels' reports, in the order of capture.
+
+        Raises CaptureError for an unfinished or failed capture, or a captured stream, and what launches raise.
+        """
+        target = stream or self.card.default_stream
+        if not self.complete:
+            raise CaptureError("the graph's capture has not ended, or ended with an error")
+        if target.card is not self.card:
+            raise CaptureError("the stream belongs to another card than the graph")
+        if target.capture is not None:
+            raise CaptureError(f"stream {target.name} is being captured; a graph cannot be a node of a graph")
+        for node in self._nodes:
+            node.operation.check(self.card)
+        return self._replay(target)
+
+    def _replay(self, stream: Stream) -> tuple[LaunchReport, ...]:
+        start = stream.frontier
+        ends: list[Frontier] = []
+        reports: list[LaunchReport] = []
+        for node in self._nodes:
+            before = _joined([ends[index] for index in node.after]) if node.after else start
+            end, report = node.operation.issue(self.card, before, stream.name, "graph")
+            ends.append(end)
+            if report is not None:
+                reports.append(report)
+        waited_for = {index for node in self._nodes for index in node.after}
+        last = [end for index, end in enumerate(ends) if index not in waited_for]
+        if last:
+            stream.frontier = _joined(last)
+        return tuple(reports)
+
+
+def _joined(frontiers: list[Frontier]) -> Frontier:
+    result = frontiers[0]
+    for frontier in frontiers[1:]:
+        result = result.joined(frontier)
+    return result
+
+
+class Capture:
+    """A capture in progress: which streams take part, and the nodes that the next operation of each waits for."""
+
+    def __init__(self, graph: Graph, stream: Stream) -> None:
+        self.graph = graph
+        self.active = True
+        self._heads: dict[Stream, tuple[int, ...]] = {}
+        self.join(stream, ())
+
+    def join(self, stream: Stream, nodes: tuple[int, ...]) -> None:
+        """A stream takes part from now on, behind some nodes. Raises CaptureError if it cannot."""
+        if not self.active:
+            raise CaptureError("the event was recorded in a capture that is over")
+        if stream.capture not in (None, self):
+            raise CaptureError(f"stream {stream.name} is being captured already")
+        stream.capture = self
+        self._heads[stream] = tuple(dict.fromkeys((*self._heads.get(stream, ()), *nodes)))
+
+    def heads(self, stream: Stream) -> tuple[int, ...]:
+        """Nodes that the stream's next operation waits for."""
+        return self._heads[stream]
+
+    def add(self, stream: Stream, operation: KernelOperation | CopyOperation) -> None:
+        """Note an operation."""
+        self._heads[stream] = (self.graph.add(self._heads[stream], operation),)
+
+    def end(self, complete: bool) -> None:
+        """Let go of all streams."""
+        self.active = False
+        self.graph.complete = complete
+        for stream in self._heads:
+            stream.capture = None

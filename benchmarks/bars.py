@@ -44,7 +44,9 @@ def judge(name: str, measured: dict[str, float], details: dict[str, Any] | None 
     ]
     RESULTS.mkdir(parents=True, exist_ok=True)
     document = {
-        "bars": {bar.name: {"measured": bar.measured, "least": bar.least, "most": bar.most, "met": bar.met} for bar in bars},
+        "bars": {
+            bar.name: {"measured": bar.measured, "least": bar.least, "most": bar.most, "met": bar.met} for bar in bars
+        },
         **(details or {}),
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")

@@ -48,12 +48,7 @@ def main() -> int:
 
 def _run(corpus: Corpus, only: str, seed: int, console: Console) -> list[Result]:
     card = load_card("ae7100")
-    work = [
-        (case, *kernel)
-        for case in REGISTRY.cases
-        if only in case.kernel
-        for kernel in kernels_of(case, corpus)
-    ]
+    work = [(case, *kernel) for case in REGISTRY.cases if only in case.kernel for kernel in kernels_of(case, corpus)]
     shown = track(work, "running", console=Console(stderr=True), disable=not sys.stderr.isatty())
     return [run_case(case, source, folder, kernel, card, seed) for case, source, folder, kernel in shown]
 

@@ -79,7 +79,7 @@ def run_case(case: Case, source: Source, folder: str, kernel: Kernel, card: Card
 
 
 def _strict(case: Case, kernel: Kernel, card: Card, seed: int) -> str:
-    """"clean", or the token fault that strict rules find."""
+    """ "clean", or the token fault that strict rules find."""
     bench = Bench(Device(card, strict=True), kernel, "image", seed)
     try:
         with np.errstate(all="ignore"):

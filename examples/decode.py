@@ -34,6 +34,7 @@ GROUP = 32
 ROWS = 10  # zero, eight rows of nibbles, scale
 RECORD = 34  # words of a group's activations: its sum, then 32 values
 MAX_TILE = 1 << 20
+MIN_TILE = 1 << 17
 MIN_GROUPS = 64
 
 
@@ -77,11 +78,14 @@ class Plan:
         return self.panels * (self.k // GROUP) * ROWS * 2 * self.width
 
 
-def tile_groups(k: int, width: int) -> int:
-    """Groups in a tile: the most that divide K and stay within 1 MB, but at least one."""
-    groups = k // GROUP
-    fitting = (g for g in range(1, groups + 1) if groups % g == 0 and g * ROWS * 2 * width <= MAX_TILE)
-    return max(fitting, default=1)
+def tile_groups(k: int, panels: int, width: int) -> int:
+    """Groups in a tile: a divisor of K/32, about a sixteenth of the stream within 128 KB to 1 MB, but at least one.
+
+    Large tiles make the start of each DMA cheap; small ones shorten what is computed after the last DMA.
+    """
+    groups, group_bytes = k // GROUP, ROWS * 2 * width
+    most = min(max(panels * groups * group_bytes // 16, MIN_TILE), MAX_TILE)
+    return max((g for g in range(1, groups + 1) if groups % g == 0 and g * group_bytes <= most), default=1)
 
 
 def plan(n: int, k: int) -> Plan:
@@ -90,7 +94,7 @@ def plan(n: int, k: int) -> Plan:
     need(k > 0 and k % GROUP == 0, f"k = {k} is not a multiple of {GROUP}")
     panels = ceil_div(n, MAX_WARPS * WARP)
     width = max(ceil_div(ceil_div(n, panels), WARP) * WARP, 2 * WARP)
-    groups, tile = k // GROUP, tile_groups(k, width)
+    groups, tile = k // GROUP, tile_groups(k, panels, width)
     tile_bytes = tile * ROWS * 2 * width
     memory = sram()
     weights = ddr().take(panels * groups * ROWS * 2 * width)

@@ -8,6 +8,9 @@
 // grid is deep: blocks go in order, z outermost. A block is launched as (FFTs, butterflies) and reshaped here for its
 // stage: y counts inside a run of 2^s butterflies, z counts the runs. w depends on z alone.
 //
+// Radix 2, because a radix-4 butterfly keeps eight float32 numbers and there are four pairs: it would read its inputs
+// twice or spill, which costs the columns that it saves (one access per column is what bounds the 23 columns here).
+//
 // A float32 is two words, in separate planes: real low, real high, imaginary low, imaginary high. All 16 accesses go
 // through the sequential port, w through the gather port. The complex product needs five values and there are four pairs
 // besides VAB, so the real part of w is read twice: the table holds real, imaginary, real for every w, 12 bytes.

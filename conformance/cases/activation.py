@@ -61,13 +61,13 @@ def _by_table(bench: Bench, table: Words, rows: int, columns: int) -> Check:
 def reciprocal(bench: Bench) -> Iterable[Check]:
     """Divisors to reciprocals before a division by multiplication (rpp_elementwise_build_tiled, type DIV)."""
     table = reciprocal_table()
-    return [_by_table(bench, table, *shape) for shape in ((24, 256), (10, 1024), (1, 300))]
+    return [_by_table(bench, table, *shape) for shape in ((24, 256), (40, 1024), (1, 300))]
 
 
 @case("mish_f16", "rpp_expert_routing/kernel", sources=("image",))
 def exponential(bench: Bench) -> Iterable[Check]:
-    """exp of the shifted scores of 1500 tokens x 8 experts (rpp_expert_routing_build)."""
-    return [_by_table(bench, exp_table(), 1, 1500 * 8)]
+    """exp of the shifted scores of 5000 tokens x 8 experts (rpp_expert_routing_build)."""
+    return [_by_table(bench, exp_table(), 1, 5000 * 8)]
 
 
 @case("mish_f16", "rpp_mul/kernel", geometry="reduced", sources=("image",))
@@ -119,17 +119,17 @@ def _gated(bench: Bench, table: Words, elements: int, mode: int) -> Iterator[Che
 def llm_gelu(bench: Bench) -> Iterable[Check]:
     """table[x] (mode 0) and table[x]*y (mode 1; the product is rounded to nearest even)."""
     table = silu_table()
-    yield from _gated(bench, table, 2 * 4096 + 1500, 0)
-    yield from _gated(bench, table, 3 * 4096 + 20, 1)
+    yield from _gated(bench, table, 9 * 4096 + 1500, 0)
+    yield from _gated(bench, table, 9 * 4096 + 20, 1)
 
 
 @case("llm_gelu_dyn", EXPERT)
 def llm_gelu_dyn(bench: Bench) -> Iterable[Check]:
     """table[x]*y over as many rows as run-time word 6 says, one row per step (launch_silu_mode1_bf16)."""
-    table, columns, capacity = silu_table(), 1408, 12
+    table, columns, capacity = silu_table(), 1408, 26
     gate, up = random_bf16(bench.rng, (capacity, columns), 2.0), random_bf16(bench.rng, (capacity, columns))
     addresses = [bench.put(gate), bench.put(up), bench.put(table)]
-    for rows in (7, 12):
+    for rows in (7, 26):
         set_run_time_word(bench, TOKEN_COUNT, rows)
         out = Output.words(bench, rows * columns)
         bench.launch((1, 1, 1), (columns, 1, 1), [*addresses, out.address, columns * 2, 0, 1])
@@ -152,7 +152,7 @@ def llm_split_gelu(bench: Bench) -> Iterable[Check]:
     """table[left half] * right half of every row (rpp_silu_mode2_build, bfloat16 in and out)."""
     table = silu_table()
     lut = bench.put(table)
-    for rows, width in ((24, 1024), (3, 16384), (2, 96)):
+    for rows, width in ((96, 1024), (3, 16384), (2, 96)):
         grid, block = _split_launch(rows, width)
         x = random_bf16(bench.rng, (rows, width), 2.0)
         out = Output.words(bench, rows * width // 2)

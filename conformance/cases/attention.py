@@ -156,13 +156,18 @@ def row_launches(rows: int) -> tuple[list[tuple[int, int]], int]:
     return ([(0, 1)], 33) if rows == 1 else (row_tiles(rows), 32)
 
 
+def put_guarded(bench: Bench, values: Words) -> int:
+    """Upload tiles with one more word behind them, which the 33rd lane reads after the last tile."""
+    return bench.put(np.append(values, np.uint16(0)))
+
+
 def exp_check(bench: Bench, rows: int, columns: int) -> Check:
     """Tiles `[columns/32][rows][32]`; a table of noise stands for exp, so that a wrong index shows."""
     tiles = columns // 32
     score, highest = random_bf16(bench.rng, (tiles, rows, 32)), random_bf16(bench.rng, (rows,))
     table = noise(bench, 1 << 16)
     out = bench.put(noise(bench, score.size))
-    score_at, highest_at, table_at = bench.put(score), bench.put(highest), bench.put(table)
+    score_at, highest_at, table_at = put_guarded(bench, score), bench.put(highest), bench.put(table)
     launches, x = row_launches(rows)
     for first, count in launches:
         params = [score_at + 64 * first, highest_at + 2 * first, table_at, out + 64 * first, 64 * rows, 0, tiles]
@@ -188,7 +193,7 @@ def multiply_check(bench: Bench, rows: int, columns: int) -> Check:
     tiles = columns // 32
     value, factor = random_bf16(bench.rng, (tiles, rows, 32)), random_bf16(bench.rng, (rows,))
     out = bench.put(noise(bench, value.size))
-    value_at, factor_at = bench.put(value), bench.put(factor)
+    value_at, factor_at = put_guarded(bench, value), bench.put(factor)
     launches, x = row_launches(rows)
     for first, count in launches:
         params = [value_at + 64 * first, factor_at + 2 * first, out + 64 * first, 64 * rows, tiles]

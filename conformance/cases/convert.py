@@ -76,8 +76,8 @@ def _narrow(bench: Bench, x: Array, codes: tuple[int, int], launch: tuple[Dim, D
 
 @register("opt_vector_cvt_32_16", (*OPERATORS, VXM, POOL, *CRLF), texts=(TOPK,), images=(ROUTING,))
 def to_bf16(bench: Bench) -> Iterable[Check]:
-    """float32 to bfloat16, nearest even: 2 blocks of 7500, one of 4096, 20 elements on 33 lanes (rpp_copy_build)."""
-    for count in (15_000, 4096, 20):
+    """float32 to bfloat16, nearest even: 8 blocks of 5000, one of 4096, 20 elements on 33 lanes (rpp_copy_build)."""
+    for count in (40_000, 4096, 20):
         x = _finite(bench, count)
         yield Check(f"{count} elements", _narrow(bench, x, (FLOAT, BFLOAT), flat_launch(1, count)), bf16(x))
 
@@ -86,7 +86,7 @@ def to_bf16(bench: Bench) -> Iterable[Check]:
 def rows_to_bf16(bench: Bench) -> Iterable[Check]:
     """The set_rows text: one row per step, as many as run-time word 1 says (rpp_set_rows_build)."""
     columns = 1100
-    for rows in (1, 6):
+    for rows in (1, 40):
         set_run_time_word(bench, ROW_COUNT, rows)
         x = _finite(bench, rows * columns)
         out = Output.words(bench, x.size)
@@ -191,8 +191,8 @@ def _widened(bench: Bench, count: int) -> Iterator[Check]:
 )
 @case("opt_vector_cvt_f16_f32", Q4_1, sources=("text",), note="this copy holds the text of opt_vector_cvt_f16_f32_opt")
 def to_f32(bench: Bench) -> Iterable[Check]:
-    """bfloat16 to float32: one block, 2 blocks of 7680 lanes, and 2 x 4500 lanes relaunched as 2 x 4480 and 40."""
-    for count in (1000, 7680, 4500):
+    """bfloat16 to float32: one block, 2 blocks of 7680 lanes, and 16 x 4500 lanes relaunched as 16 x 4480 and 320."""
+    for count in (1000, 7680, 36_000):
         yield from _widened(bench, count)
 
 
@@ -223,7 +223,7 @@ def to_f32_scores(bench: Bench) -> Iterable[Check]:
 )
 def scatter_high_halves(bench: Bench) -> Iterable[Check]:
     """A lane per element stores the high half of the float32 result (caller passes out + 2); low halves stay."""
-    count = 9000
+    count = 36_000
     x = random_bf16(bench.rng, (count,))
     grid, block = flat_launch(1, count)
     out = Output.words(bench, 2 * count)

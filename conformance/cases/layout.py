@@ -44,7 +44,7 @@ def rows_to_tiles(bench: Bench) -> Iterable[Check]:
 
     launch_hw2hw32_transpose_f16 with KShape_Hw2Hw32 and KParam_Hw2Hw32_strided.
     """
-    for rows, columns in ((96, 256), (4, 8192)):
+    for rows, columns in ((160, 256), (4, 8192)):
         x = _random(bench, rows, columns)
         source, out = bench.put(x), Output.words(bench, x.size)
         width = columns if columns < 8192 else 4096
@@ -125,7 +125,7 @@ def dynamic_tiles(bench: Bench) -> Iterable[Check]:
 @case("mem_copy_2d_align_bf16_yz_opt", "rpp_rope/kernel", geometry="reduced", note="no caller")
 def heads_first(bench: Bench) -> Iterable[Check]:
     """[tokens][heads][width] to [heads][tokens][width]: blocks on y step over tokens, on z over heads."""
-    tokens, heads, width, block_tokens = 96, 5, 64, 32
+    tokens, heads, width, block_tokens = 128, 5, 64, 32
     x = _random(bench, tokens, heads, width)
     out = Output.words(bench, x.size)
     params = [bench.put(x), out.address, heads * width, 0, width, 0, 0, 0]
@@ -240,7 +240,7 @@ def tiles_to_channels_16x16(bench: Bench) -> Iterable[Check]:
     yield out.behind()
 
 
-BATCH, CHANNELS, PIXELS, PIXELS_PER_BLOCK = 2, 128, 100, 40  # the last pixel block is masked
+BATCH, CHANNELS, PIXELS, PIXELS_PER_BLOCK = 2, 128, 150, 40  # the last pixel block is masked
 
 
 def _batches(bench: Bench) -> tuple[Words, Words]:
@@ -278,8 +278,8 @@ def tiles_to_channels_masked(bench: Bench) -> Iterable[Check]:
 @register("cont", texts=(CONT,), geometry="reduced", note="the host copies by DMA")
 @register("memcpy_align", (CONT,), geometry="reduced", note="the host copies by DMA")
 def strided_to_contiguous(bench: Bench) -> Iterable[Check]:
-    """A permuted view [3][128][64] of a larger tensor to contiguous rows; the shape is that of calc_tbdim_align."""
-    depth, rows, columns, block_rows = 3, 128, 64, 64
+    """A permuted view [5][128][64] of a larger tensor to contiguous rows; the shape is that of calc_tbdim_align."""
+    depth, rows, columns, block_rows = 5, 128, 64, 64
     memory = _random(bench, columns, depth, rows + 2)
     view = memory[:, :, :rows].transpose(1, 2, 0)
     z, y, x = view.strides
@@ -296,9 +296,9 @@ def strided_to_contiguous(bench: Bench) -> Iterable[Check]:
 def copy_blocks(bench: Bench) -> Iterable[Check]:
     """Router scores to the top-k buffer (rpp_expert_routing_build, config_topk_2d_block): blocks on x and y.
 
-    200 tokens x 64 experts are 3 blocks and a shorter launch, 3 tokens x 8192 are 2 x 3 blocks.
+    600 tokens x 64 experts are 9 blocks and a shorter launch, 5 tokens x 8192 are 2 x 5 blocks.
     """
-    for tokens, experts in ((200, 64), (3, 8192)):
+    for tokens, experts in ((600, 64), (5, 8192)):
         x = _random(bench, tokens, experts)
         source, out = bench.put(x), Output.words(bench, x.size)
         width = min(experts, 4096)

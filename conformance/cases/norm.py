@@ -31,7 +31,7 @@ def _square_launch(elements: int) -> tuple[Dim, Dim]:
 @case("matrix_rms_power_of_two", RMS, NORM)
 def power_of_two(bench: Bench) -> Iterable[Check]:
     """x*x over a flat tensor (rpp_rmsnorm_common_build, rpp_l2_norm_build); 13 x 700 needs the rounding to 32."""
-    for rows, columns in ((48, 640), (13, 700), (4, 320)):
+    for rows, columns in ((60, 640), (13, 700), (4, 320)):
         x = random_bf16(bench.rng, (rows * columns,), 4.0)
         grid, block = _square_launch(x.size)
         out = bench.sram(_round_up(x.size) * 2)
@@ -50,7 +50,7 @@ def _padded(bench: Bench, x: Words) -> tuple[int, int]:
 @case("matrix_rms_mul", RMS, NORM)
 def rms_mul(bench: Bench) -> Iterable[Check]:
     """x * r[row], a block per row; 700 columns are held at a pitch of 704 (use_row_tail_padding of the builder)."""
-    for rows, columns in ((12, 640), (9, 700)):
+    for rows, columns in ((60, 640), (9, 700)):
         x, r = random_bf16(bench.rng, (rows, columns)), random_bf16(bench.rng, (rows, 1))
         address, pitch = _padded(bench, x)
         out = Output.words(bench, rows * pitch)
@@ -66,7 +66,7 @@ def rms_mul_weight(bench: Bench) -> Iterable[Check]:
 
     rpp_rmsnorm_common_build, mode 1; the output replaces the input where that was converted from float32.
     """
-    for rows, columns, wide in ((21, 768, False), (17, 2048, True), (1, 300, True)):
+    for rows, columns, wide in ((60, 768, False), (17, 2048, True), (1, 300, True)):
         x, r = random_bf16(bench.rng, (rows, columns)), random_bf16(bench.rng, (rows, 1))
         exact = bench.rng.standard_normal((1, columns)).astype(np.float32)
         w = exact if wide else random_bf16(bench.rng, (1, columns))
@@ -86,7 +86,7 @@ def _row_blocks(bench: Bench, x: Words, scalars: list[Words], out: int) -> None:
 
 
 def _layer_rows(bench: Bench) -> Iterator[tuple[Words, Words, Output]]:
-    for rows, columns in ((10, 768), (24, 100)):
+    for rows, columns in ((50, 768), (24, 100)):
         x = random_bf16(bench.rng, (rows, columns), 2.0)
         yield x, random_bf16(bench.rng, (rows, 1), 0.5), Output.words(bench, rows * columns)
 

@@ -44,7 +44,7 @@ def passed(outcome: harness.Outcome) -> None:
 
 
 def test_matmul_equals_the_model_of_the_dot(device: Device) -> None:
-    passed(matmul.run(device, normal(70, 96), normal(96, 256)))
+    passed(matmul.run(device, normal(37, 64), normal(64, 256)))
 
 
 def test_matmul_covers_a_shorter_last_row_block() -> None:
@@ -89,6 +89,11 @@ def test_matmul_refuses_what_sram_does_not_hold() -> None:
         matmul.plan(4096, 4096, 4096)
 
 
+def test_matmul_keeps_the_dot_units_busy() -> None:
+    report = matmul.plan(1020, 1024, 1024).launch.timed(Device("ae7100"))
+    assert report.utilisation["dot"] >= 0.9 and report.limiter == "array"
+
+
 # --- decode -----------------------------------------------------------------------------------------------------------
 
 
@@ -118,6 +123,12 @@ def test_decode_moves_each_weight_once() -> None:
     assert planned.stream_bytes == 4096 * 11008 * 5 // 8
     tile = planned.tile_groups * decode.ROWS * 2 * planned.width
     assert (1 << 18) <= tile <= (1 << 20)
+
+
+@pytest.mark.parametrize(("n", "k"), [(4096, 4096), (11008, 4096)])
+def test_decode_runs_at_the_rate_of_ddr(n: int, k: int) -> None:
+    report = decode.plan(n, k).launches[1].timed(Device("ae7100"))
+    assert report.utilisation["ddr"] >= 0.95 and report.limiter == "DDR"
 
 
 # --- softmax ----------------------------------------------------------------------------------------------------------

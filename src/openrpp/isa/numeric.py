@@ -77,7 +77,7 @@ def narrow(values: Float32, rounding: str) -> Bits:
 
 
 def round_to_odd(value: Float64, error: Float64) -> Float32:
-    """value + error (|error| below half an ulp of value) to float32, rounded to odd, so that a later rounding is exact."""
+    """value + error (|error| below half an ulp of value) to float32, rounded to odd: a later rounding is exact."""
     near = value.astype(np.float32)
     rest = (value - near.astype(np.float64)) + error
     inexact = (rest != 0) & np.isfinite(near) & ((near.view(np.uint32) & np.uint32(1)) == 0)
@@ -311,7 +311,7 @@ def mask_selects(n: Numerics, mask: int, lane: Bits) -> NDArray[np.bool_]:
 # --- conversion --------------------------------------------------------------------------------------------
 
 
-def _saturated(n: Numerics, values: Float64, kind: type) -> Bits:
+def _saturated(n: Numerics, values: Float64, kind: type[np.integer[Any]]) -> Bits:
     """Truncate toward zero; NaN becomes 0; out of range saturates or wraps."""
     info = np.iinfo(kind)
     whole = np.trunc(np.where(np.isnan(values), 0.0, values))
@@ -321,7 +321,7 @@ def _saturated(n: Numerics, values: Float64, kind: type) -> Bits:
     return bounded.astype(np.int64).astype(kind)
 
 
-def float_to_int(kind: type) -> Define:
+def float_to_int(kind: type[np.integer[Any]]) -> Define:
     """float32 -> integer, toward zero."""
 
     def define(n: Numerics, a: Bits) -> Bits:
@@ -350,7 +350,7 @@ def int_to_f32(view: Callable[[Bits], Any]) -> Define:
     return define
 
 
-def bf16_to_int(kind: type) -> Define:
+def bf16_to_int(kind: type[np.integer[Any]]) -> Define:
     """bf16 -> integer, toward zero."""
 
     def define(n: Numerics, a: Bits) -> Bits:

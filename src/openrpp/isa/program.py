@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from openrpp.isa.columns import END_WORD
+from openrpp.isa.columns import END_WORD, skip_print
 from openrpp.isa.fram import MAX_PARAMETERS
 from openrpp.isa.table import decode_form
 
@@ -36,8 +36,13 @@ class Kernel:
     @property
     def extensions(self) -> tuple[str, ...]:
         """Extension groups that the program uses; empty means that it runs on the published chip."""
-        used = {form.extension for form in map(decode_form, self.words) if form is not None and form.extension}
-        return tuple(sorted(used))
+        used: set[str] = set()
+        index = 0
+        while index < len(self.words):
+            form = decode_form(self.words[index])
+            used |= {form.extension} if form is not None else set()
+            index += skip_print(self.words[index])
+        return tuple(sorted(used - {""}))
 
     @property
     def image(self) -> bytes:

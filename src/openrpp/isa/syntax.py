@@ -246,4 +246,9 @@ def operand_text(op: Op, overrides: dict[str, str]) -> str:
     text = op.form.syntax
     for name, operand in op.form.operands.items():
         text = text.replace(f"{{{name}}}", overrides.get(name) or value_text(operand.kind, op.values[name]))
+    return spaced(text)
+
+
+def spaced(text: str) -> str:
+    """Operand text with blanks around its operators."""
     return text.replace("+", " + ").replace("<<", " << ")

@@ -28,8 +28,8 @@ def gather_passes(addresses: NDArray[Any], banks: int, bank_bytes: int = 2) -> i
     rows = np.sort(warp_rows(addresses) // bank_bytes, axis=1)
     fresh = np.ones(rows.shape, bool)
     fresh[:, 1:] = rows[:, 1:] != rows[:, :-1]
-    warp = np.broadcast_to(np.arange(rows.shape[0])[:, None], rows.shape)
-    counts = np.bincount((warp * banks + rows % banks)[fresh], minlength=rows.shape[0] * banks)
+    bank = rows % banks + banks * np.arange(rows.shape[0], dtype=np.int64)[:, None]
+    counts = np.bincount(bank[fresh], minlength=rows.shape[0] * banks)
     return int(counts.reshape(-1, banks).max(axis=1).sum())
 
 

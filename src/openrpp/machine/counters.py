@@ -9,7 +9,22 @@ from openrpp.isa.form import Cost
 from openrpp.machine.code import ColumnCode
 from openrpp.machine.walk import BlockItem, ColumnItem, Item, Repeat, SyncItem, TransferItem, WordsItem
 
-FLOAT_NAMES = ("ADD.F", "SUB.F", "MUL.F", "MIN.F", "MAX.F", "FMA", "HFMA", "NEG.F", "RCP", "RSQRT", "SQRT", "DIV", "EX2", "LG2")
+FLOAT_NAMES = (
+    "ADD.F",
+    "SUB.F",
+    "MUL.F",
+    "MIN.F",
+    "MAX.F",
+    "FMA",
+    "HFMA",
+    "NEG.F",
+    "RCP",
+    "RSQRT",
+    "SQRT",
+    "DIV",
+    "EX2",
+    "LG2",
+)
 _FUSED = ("FMA", "HFMA")
 DOT_TERMS = 8
 """Products of one LDLANE_BFMAD; the length is a register that every published program sets to 8."""
@@ -56,7 +71,9 @@ COLUMN_KEYS = ("dot_macs", "words_loaded", "words_stored", "address_ops", "copie
 def count(items: tuple[Item, ...]) -> dict[str, int]:
     """All counters of a walk; lanes, words and bytes, each an exact number."""
     total: Counter[str] = Counter(dict.fromkeys(("columns", "words", "warp_columns", "blocks", *COLUMN_KEYS), 0))
-    total.update({"dma_bytes": 0, "ddr_bytes_read": 0, "ddr_bytes_written": 0, "dma_transfers": 0, "barriers": 0, "polls": 0})
+    total.update(
+        {"dma_bytes": 0, "ddr_bytes_read": 0, "ddr_bytes_written": 0, "dma_transfers": 0, "barriers": 0, "polls": 0}
+    )
     for item, times in tally(items).items():
         match item:
             case ColumnItem():

@@ -129,7 +129,9 @@ class Device:
         result = report(timed, self.engine_name)
         if result.columns != outcome.columns:
             counts = f"{result.columns} columns walked, {outcome.columns} executed"
-            raise MachineError(f"kernel {kernel.name}: the timing walk and the engine disagree ({counts}); this is a bug")
+            raise MachineError(
+                f"kernel {kernel.name}: the timing walk and the engine disagree ({counts}); this is a bug"
+            )
         return result
 
     def time(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 
@@ -22,12 +23,13 @@ THREAD_TABLE_BYTES = 16 * 1024
 CODE_SIZE = 0x100
 
 
-def triple(value: Sequence[int] | int, what: str) -> Triple:
+def triple(value: object, what: str) -> Triple:
     """An (x, y, z) extent; missing axes are 1. Raises LaunchError for what is no extent."""
-    parts = (value,) if isinstance(value, numbers.Integral) else tuple(value)  # type: ignore[arg-type]
-    if not 1 <= len(parts) <= 3 or not all(isinstance(part, numbers.Integral) for part in parts):
+    parts: tuple[object, ...] = tuple(cast("Iterable[object]", value)) if isinstance(value, Iterable) else (value,)
+    numbers_ = [int(part) for part in parts if isinstance(part, numbers.Integral)]
+    if len(numbers_) != len(parts) or not 1 <= len(parts) <= 3:
         raise LaunchError(f"{what} {value!r} is not an extent of one to three whole numbers")
-    x, y, z = (*(int(part) for part in parts), 1, 1)[:3]  # type: ignore[arg-type]
+    x, y, z = [*numbers_, 1, 1][:3]
     return x, y, z
 
 
@@ -78,7 +80,12 @@ class Launch:
 
 
 def prepare(
-    card: Card, kernel: Kernel, grid: Sequence[int], block: Sequence[int], params: Sequence[int], tail: Sequence[int] | None
+    card: Card,
+    kernel: Kernel,
+    grid: Sequence[int],
+    block: Sequence[int],
+    params: Sequence[int],
+    tail: Sequence[int] | None,
 ) -> Launch:
     """Check a launch against the card's limits. Raises LaunchError with the limit that it breaks."""
     grid3, block3 = triple(grid, "grid"), triple(block, "block")
@@ -108,10 +115,10 @@ def _parameters(card: Card, kernel: Kernel, params: Sequence[int]) -> tuple[int,
 
 
 def _word(value: object, index: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    number = int(value) if isinstance(value, numbers.Integral) and type(value) is not bool else None
+    if number is None:
         kind = type(value).__name__
         raise LaunchError(f"parameter {index} is {value!r} ({kind}); pass the 32-bit pattern as a whole number")
-    number = int(value)  # type: ignore[call-overload]
     if not -(1 << 31) <= number < 1 << 32:
         raise LaunchError(f"parameter {index} is {number}, which does not fit 32 bits")
     return number & 0xFFFF_FFFF

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def as_bytes(array: Any) -> Bytes:
     """
     if not isinstance(array, np.ndarray):
         raise LaunchError(f"expected a NumPy array, got {type(array).__name__}; use numpy.asarray first")
-    values: NDArray[Any] = array
+    values = cast("NDArray[Any]", array)
     if values.dtype.hasobject or values.dtype.kind in "OUSMmV":
         raise LaunchError(f"dtype {values.dtype} cannot live on the card; use a fixed-size number type")
     if not values.flags.c_contiguous:

@@ -48,8 +48,8 @@ class Rates:
     @classmethod
     def of(cls, card: Card, level: Level) -> Rates:
         """Favourable ("low" time), nominal or unfavourable ("high" time) figures of a card."""
-        slow: Level = level
-        fast: Level = {"low": "high", "nominal": "nominal", "high": "low"}[level]  # type: ignore[assignment]
+        slow = level
+        fast = OPPOSITE[level]
         rate = Fraction(card.array.words_per_cycle.at(fast)).limit_denominator(1000)
         cycle = rate.numerator
 
@@ -74,6 +74,7 @@ class Rates:
         )
 
 
+OPPOSITE: dict[Level, Level] = {"low": "high", "nominal": "nominal", "high": "low"}
 Passes = Callable[[ColumnItem], float]
 """Port passes of a column whose addresses depend on data."""
 

@@ -14,8 +14,9 @@ Orders other than `column` are cut at barriers and DMA: all warps meet there.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -131,7 +132,9 @@ class _Run:
 
     # --- faults ------------------------------------------------------------------------------------------------
 
-    def fault(self, kind: type[Fault], sentence: str, word: int, lane: int | None = None, address: int | None = None) -> Fault:
+    def fault(
+        self, kind: type[Fault], sentence: str, word: int, lane: int | None = None, address: int | None = None
+    ) -> Fault:
         """A fault at a word of the current block."""
         line = self.kernel.lines.get(word)
         place = Place(self.kernel.name, self.place.block, self.number, word, line, lane, address)
@@ -149,10 +152,7 @@ class _Run:
             observer.block(self.place)
         pc, loops = 0, _LoopWatch(self)
         while True:
-            try:
-                op = None if self.code.is_print(pc) else self.code.scalar(pc)
-            except CodeError as error:
-                raise self.fault(IllegalWord, str(error), error.word) from None
+            op = None if self.code.is_print(pc) else self._fetch(pc)
             if self.code.is_print(pc):
                 pc += PRINT_WORDS
             elif op is None:
@@ -165,12 +165,28 @@ class _Run:
                     loops.back(pc)
                 pc = pc + 1 if target is None else target
             self.outcome.words += 1
-            if self.outcome.words > self.engine.max_words:
-                limit = f"the launch passed its budget of {self.engine.max_words} words"
-                raise self.fault(RunawayLoop, f"{limit}; raise max_words if it is meant to run this long", pc)
+            self._check_budget(pc)
         self.flush()
         for observer in self.engine.observers:
             observer.finish(self.place, self.number, pc)
+
+    def _fetch(self, pc: int) -> Op | None:
+        """The scalar operation at a word, None where a column starts."""
+        try:
+            return self.code.scalar(pc)
+        except CodeError as error:
+            raise self.fault(IllegalWord, str(error), error.word) from None
+
+    def _column_code(self, pc: int) -> ColumnCode:
+        try:
+            return self.code.column(pc)
+        except CodeError as error:
+            raise self.fault(IllegalWord, str(error), error.word) from None
+
+    def _check_budget(self, pc: int) -> None:
+        if self.outcome.words > self.engine.max_words:
+            limit = f"the launch passed its budget of {self.engine.max_words} words"
+            raise self.fault(RunawayLoop, f"{limit}; raise max_words if it is meant to run this long", pc)
 
     def scalar(self, op: Op, pc: int) -> int | None:
         """Execute a scalar word; the target of a taken jump, else None."""
@@ -262,13 +278,14 @@ class _Run:
             after = pc + 1
             for _ in range(columns):
                 after = self._one_column(after)
+                self._check_budget(pc)
         if times == 0:
             for _ in range(columns):
                 after = self._skip_column(after)
         return after
 
     def _one_column(self, pc: int) -> int:
-        while (op := self.code.scalar(pc)) is not None:
+        while (op := self._fetch(pc)) is not None:
             if op.form.effect in ("jump", "repeat", "end"):
                 raise self.fault(IllegalWord, f"{op.form.name} stands inside a repeated column", pc)
             self.scalar(op, pc)
@@ -276,9 +293,9 @@ class _Run:
         return self.column(pc)
 
     def _skip_column(self, pc: int) -> int:
-        while self.code.scalar(pc) is not None:
+        while self._fetch(pc) is not None:
             pc += 1
-        return self.code.column(pc).next
+        return self._column_code(pc).next
 
     def _extension(self, group: str, name: str, pc: int) -> None:
         if group and group not in self.extensions:
@@ -289,10 +306,7 @@ class _Run:
 
     def column(self, pc: int) -> int:
         """Execute (or queue) the column at a word; the word behind it."""
-        try:
-            column = self.code.column(pc)
-        except CodeError as error:
-            raise self.fault(IllegalWord, str(error), error.word) from None
+        column = self._column_code(pc)
         for op in column.port:
             self._extension(op.form.extension, op.form.name, op.word)
         if column.pe:
@@ -344,7 +358,7 @@ class _Run:
             if first < last:
                 self._execute(step, slice(first, last))
 
-    def _order(self, columns: int, warps: int) -> Any:
+    def _order(self, columns: int, warps: int) -> Iterator[tuple[int, int]]:
         rng = self.engine.rng
         match self.engine.order:
             case "random":
@@ -357,7 +371,7 @@ class _Run:
                 yield from ((warp, index) for warp in range(warps) for index in range(columns))
 
 
-def _interleaving(columns: int, warps: int, rng: np.random.Generator) -> Any:
+def _interleaving(columns: int, warps: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
     """Random (warp, column) order in which warp w passes a column before warp w + 1 does."""
     done = [0] * warps
     ready = [0]

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Span:
-    """A figure of card time at the favourable end, the nominal values, and the unfavourable end of the card's intervals."""
+    """Card time at the favourable end of the card's intervals, at its nominal values, at the unfavourable end."""
 
     low: float
     nominal: float

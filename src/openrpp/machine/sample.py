@@ -45,7 +45,9 @@ class PassSamples(Observer):
 
     def before(self, step: Step, lanes: Lanes, part: slice) -> None:
         """Measure a column that is about to run for all its lanes."""
-        if part.stop - part.start != step.lanes.i.size or not any(op.form.slot is Slot.GATHER for op in step.column.port):
+        if part.stop - part.start != step.lanes.i.size or not any(
+            op.form.slot is Slot.GATHER for op in step.column.port
+        ):
             return
         start = step.column.start
         number = self.executed[start] = self.executed.get(start, 0) + 1

@@ -26,7 +26,9 @@ class Registers:
     def get(self, register: int, width: int) -> tuple[int, Slope]:
         """Value and steps of a register or a pair."""
         for level, written in self.written.items():
-            self.live_in[level].update({register, (register + 1) & 31} - written if width == 32 else {register} - written)
+            self.live_in[level].update(
+                {register, (register + 1) & 31} - written if width == 32 else {register} - written
+            )
         if width == 16:
             return self.values[register], self._half(register)
         high = (register + 1) & 31
@@ -111,7 +113,12 @@ class Registers:
                 self.steps[register] = {key: step for key, step in slope.items() if key != level}
 
     def moved(
-        self, level: int, before: tuple[int, ...], steps: tuple[int, ...], pairs: tuple[bool, ...], slopes: tuple[Slope, ...]
+        self,
+        level: int,
+        before: tuple[int, ...],
+        steps: tuple[int, ...],
+        pairs: tuple[bool, ...],
+        slopes: tuple[Slope, ...],
     ) -> bool:
         """Whether every value that the iteration starts from stands one step further and moves as it did.
 
@@ -233,4 +240,3 @@ def _compared(
         low, high = (-far, edge) if holds else (edge + 1, far)
         facts.append(Constraint("range", difference, steps, width, low, high))
     return facts
-

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from openrpp.arch import Card, Level
+from openrpp.arch import LEVELS, Card, Level
 from openrpp.machine.counters import count, tally
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
 from openrpp.machine.pipeline import Event, Passes, Pipeline, Rates
 from openrpp.machine.report import LaunchReport, Roofline, Span
 from openrpp.machine.sample import PassSamples
-from openrpp.machine.walk import ColumnItem, Item, SyncItem, TransferItem, Walk
+from openrpp.machine.walk import ColumnItem, Item, Repeat, SyncItem, TransferItem, Walk
 
 BF16_MAC_FLOPS = 2
 
@@ -33,7 +33,12 @@ class Timed:
 
 
 def walk(
-    card: Card, memory: Memory, launch: Launch, bank: int, loaded: tuple[int, ...] = (), samples: PassSamples | None = None
+    card: Card,
+    memory: Memory,
+    launch: Launch,
+    bank: int,
+    loaded: tuple[int, ...] = (),
+    samples: PassSamples | None = None,
 ) -> Timed:
     """Walk a launch whose parameters stand in FRAM bank `bank`. Raises WalkError."""
     return Timed(card, launch, Walk(card, memory, launch, bank, loaded).run(), samples)
@@ -43,7 +48,7 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
     """Time a walked launch. `engine` names the engine whose data-dependent measurements it uses."""
     card, launch, items = timed.card, timed.launch, timed.items
     counters = count(items)
-    runs = {level: _run(timed, level) for level in ("low", "nominal", "high")}
+    runs: dict[Level, Pipeline] = {level: _run(timed, level) for level in LEVELS}
     bounds = _bounds(timed, counters)
     # Memory ports are shared: all accesses together need at least this long, whatever the columns do.
     cycles = {level: max(pipeline.finish / pipeline.rates.cycle, bounds["ports"]) for level, pipeline in runs.items()}
@@ -140,12 +145,12 @@ def _data_source(timed: Timed, engine: str) -> str:
     return engine if timed.samples is not None and _depends_on_data(timed) else "none"
 
 
-def _notes(timed: Timed, runs: object) -> tuple[str, ...]:
+def _notes(timed: Timed, runs: Iterable[Pipeline]) -> tuple[str, ...]:
     notes: list[str] = []
     unknown = _depends_on_data(timed)
     if unknown and timed.samples is None:
         notes.append(f"{unknown} columns gather at addresses that depend on data: taken as free of bank conflicts")
-    if any(not pipeline.settled for pipeline in runs):  # type: ignore[attr-defined]
+    if any(not pipeline.settled for pipeline in runs):
         notes.append("a loop did not settle: its later rounds are extrapolated")
     return tuple(notes)
 
@@ -197,8 +202,6 @@ def events(timed: Timed) -> Iterator[TraceEvent]:
 
 
 def _flat(items: tuple[Item, ...]) -> Iterator[Item]:
-    from openrpp.machine.walk import Repeat
-
     for item in items:
         if isinstance(item, Repeat):
             for _ in range(item.count):

@@ -82,7 +82,7 @@ class Datapath:
             return self.vectors.halves[MB][part]
         kind, value = op.form.operands[name].kind, op.values[name]
         if kind in _NUMBER_KINDS:
-            wide = kind is Kind.S32 or kind is Kind.IMM and _immediate_is_wide(op)
+            wide = kind is Kind.S32 or (kind is Kind.IMM and _immediate_is_wide(op))
             return np.asarray(captured.get(name, value), np.uint32 if wide else np.uint16)
         if kind in _WIDE:
             return self.vectors.pairs[value][part]
@@ -156,7 +156,7 @@ class Datapath:
     # --- one column ----------------------------------------------------------------------------------------------
 
     def run(self, column: ColumnCode, captured: Sequence[dict[str, int]], lanes: Lanes, part: slice) -> None:
-        """Execute a column for the lanes of `part`; `captured` holds the scalars of each port operation, then of the PE."""
+        """Execute a column for the lanes of `part`; `captured`: scalars of each port operation, then of the PE."""
         pending: list[tuple[Any, Any]] = []
         warp: U16 | None = None
         for op, scalars in zip(column.port, captured, strict=False):
@@ -188,8 +188,8 @@ class Datapath:
         assert define is not None
         if pe.form.effect == "merge-mask":
             chosen = mask_selects(self.numerics, captured["m"], lanes.i % WARP)
-            sources = [self._source(pe.op, name, part, captured) for name in ("a", "b")]
-            return merge(self.numerics, *sources, chosen)
+            first, second = (self._source(pe.op, name, part, captured) for name in ("a", "b"))
+            return merge(self.numerics, first, second, chosen)
         return define(self.numerics, *(self._source(pe.op, name, part, captured) for name in pe.form.sources))
 
     def _access(

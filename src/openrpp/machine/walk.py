@@ -152,7 +152,13 @@ class Walk:
     """
 
     def __init__(
-        self, card: Card, memory: Memory, launch: Launch, bank: int, loaded: Sequence[int] = (), max_items: int = 20_000_000
+        self,
+        card: Card,
+        memory: Memory,
+        launch: Launch,
+        bank: int,
+        loaded: Sequence[int] = (),
+        max_items: int = 20_000_000,
     ) -> None:
         self.card = card
         self.memory = memory
@@ -387,7 +393,9 @@ class Walk:
         for op in column.port:
             if op.form.effect in ("address", "warp-load"):
                 continue
-            path = "sequential" if op.form.name.startswith(("LOADCONT", "STORECONT", "LOADALN", "STOREALN")) else "gather"
+            path = (
+                "sequential" if op.form.name.startswith(("LOADCONT", "STORECONT", "LOADALN", "STOREALN")) else "gather"
+            )
             passes = self._op_passes(op, warps)
             if passes is None:
                 return None
@@ -400,7 +408,11 @@ class Walk:
             return warps
         if name.startswith(("LOADALN", "STOREALN")):
             return aligned_passes(self.shape, self._captured(op, "sy"), self._captured(op, "sz"), self.banks)
-        if op.form.sources not in (("DVA",), ("DVA", "offset")) or self.pattern is None or op.form.effect == "store-masked":
+        if (
+            op.form.sources not in (("DVA",), ("DVA", "offset"))
+            or self.pattern is None
+            or op.form.effect == "store-masked"
+        ):
             return None
         nbytes = 2 * self._captured(op, "l") if op.form.effect == "dot" else 2
         return pattern_passes(self.pattern, self.shape, nbytes, self.banks, self.port)
@@ -453,7 +465,9 @@ class Walk:
             self._drop(level)
         self._watch(key, values, pairs, context)
 
-    def _watch(self, key: object, values: tuple[int, ...], pairs: tuple[bool, ...], context: tuple[object, ...]) -> None:
+    def _watch(
+        self, key: object, values: tuple[int, ...], pairs: tuple[bool, ...], context: tuple[object, ...]
+    ) -> None:
         visit = self.visits.get(key)
         self.visits[key] = Visit(values, context, visit.failures if visit else 0, visit.seen + 1 if visit else 1)
         if visit is None or visit.context != context:
@@ -483,20 +497,25 @@ class Walk:
             )
         )
 
-    def _prove(self, level: Level, values: tuple[int, ...], pairs: tuple[bool, ...], context: tuple[object, ...]) -> bool:
+    def _prove(
+        self, level: Level, values: tuple[int, ...], pairs: tuple[bool, ...], context: tuple[object, ...]
+    ) -> bool:
         """Whether the watched iteration moved every value by exactly its step, and knows that it will again."""
         if not level.good or pairs != level.pairs or context != level.context:
             return False
         if not self.registers.moved(level.number, level.values[:32], level.steps[:32], pairs, level.slopes):
             return False
         return self.block_steps == list(level.index_steps) and all(
-            now - then == step
-            for now, then, step in zip(values[32:], level.values[32:], level.steps[32:], strict=True)
+            now - then == step for now, then, step in zip(values[32:], level.values[32:], level.steps[32:], strict=True)
         )
 
     def _drop(self, level: Level) -> None:
         """Stop watching a level, and those inside it."""
-        for other in [other for other in self.levels if other is level or other.start >= level.start and other.number > level.number]:
+        for other in [
+            other
+            for other in self.levels
+            if other is level or (other.start >= level.start and other.number > level.number)
+        ]:
             self.levels.remove(other)
             self.registers.remove_level(other.number)
             for place, steps in enumerate(self.block_steps):

@@ -231,7 +231,7 @@ _SOURCES: dict[str, Callable[[Any], Any]] = {
     "S32": lambda a: a.view(np.int32),
     "U32": lambda a: a,
 }
-_TARGETS: dict[str, type] = {
+_TARGETS: dict[str, type[np.integer[Any]]] = {
     "S8": np.int8, "U8": np.uint8, "S16": np.int16, "U16": np.uint16, "S32": np.int32, "U32": np.uint32,
 }  # fmt: skip
 _EXTENSIONS: tuple[tuple[str, str, num.Define], ...] = (
@@ -244,7 +244,7 @@ _EXTENSIONS: tuple[tuple[str, str, num.Define], ...] = (
 )
 
 
-def _byte_result(define: num.Define, kind: type) -> num.Define:
+def _byte_result(define: num.Define, kind: type[np.integer[Any]]) -> num.Define:
     """A conversion to 8 bits; the register holds the value extended to 16 bits."""
     wide = np.int16 if kind is np.int8 else np.uint16
 

@@ -117,7 +117,7 @@ def _contiguous_forms() -> tuple[Form, Form]:
 
 def _wide_rows() -> list[Instruction]:
     load, store = _contiguous_forms()
-    rows = [
+    rows: list[tuple[str, str, str, list[Form]]] = [
         ("LOADCONT.W32", "Consecutive 32-bit words over the block.", "r = mem32[base + 4 i]", [load]),
         ("STORECONT.W32", "Consecutive 32-bit words over the block.", "mem32[base + 4 i] = r", [store]),
     ]
@@ -127,7 +127,7 @@ def _wide_rows() -> list[Instruction]:
         rows.append((f"LOAD.{size}", f"Gather of {size[1:]} bits. {note}", f"r = {what}[address]", loads))
         meaning = f"Scatter of the low {size[1:]} bits; STOREMASK only where c is not zero. {note}"
         rows.append((f"STORE.{size}", meaning, f"{what}[address] = r", stores))
-    return [Instruction(name, Unit.PORT, *text, "", tuple(forms)) for name, *text, forms in rows]
+    return [Instruction(name, Unit.PORT, meaning, text, "", tuple(forms)) for name, meaning, text, forms in rows]
 
 
 def _ddr_rows() -> list[Instruction]:

@@ -19,6 +19,8 @@ from openrpp.isa.numeric import Numerics
 from openrpp.isa.table._build import bits, imm, pair, s16, s32, vector
 
 U32 = NDArray[np.uint32]
+Word = Any
+"""A uint32 scalar, or one per lane."""
 ADDRESS_MASK = np.uint32(0xFFFF_FFFF)
 
 
@@ -44,17 +46,17 @@ STORE_BIT = 1 << 28
 # --- addresses -----------------------------------------------------------------------------------------------
 
 
-def contiguous(n: Numerics, lanes: Lanes, base: U32) -> U32:
+def contiguous(n: Numerics, lanes: Lanes, base: Word) -> U32:
     """base + 2 i."""
     return base + (lanes.i << np.uint32(1))
 
 
-def aligned(n: Numerics, lanes: Lanes, base: U32, sy: U32, sz: U32) -> U32:
+def aligned(n: Numerics, lanes: Lanes, base: Word, sy: Word, sz: Word) -> U32:
     """base + 2 (x + y sy + z sz), strides in 16-bit elements."""
     return base + ((lanes.x + lanes.y * sy + lanes.z * sz) << np.uint32(1))
 
 
-def gathered(n: Numerics, lanes: Lanes, base: U32, v: Any, shift: U32) -> U32:
+def gathered(n: Numerics, lanes: Lanes, base: Word, v: Any, shift: Word) -> U32:
     """base + (v << n), v zero-extended."""
     return base + (v.astype(np.uint32) << shift)
 
@@ -69,32 +71,32 @@ def at_dva(n: Numerics, lanes: Lanes, dva: U32) -> U32:
     return dva
 
 
-def at_dva_offset(n: Numerics, lanes: Lanes, dva: U32, offset: U32) -> U32:
+def at_dva_offset(n: Numerics, lanes: Lanes, dva: U32, offset: Word) -> U32:
     """DVA + an immediate."""
     return dva + offset
 
 
-def lane_address(n: Numerics, lanes: Lanes, base: U32, sy: U32, sz: U32) -> U32:
+def lane_address(n: Numerics, lanes: Lanes, base: Word, sy: Word, sz: Word) -> U32:
     """base + y sy + z sz, strides in bytes, no x term."""
     return base + lanes.y * sy + lanes.z * sz
 
 
-def moved(n: Numerics, lanes: Lanes, a: U32) -> U32:
+def moved(n: Numerics, lanes: Lanes, a: Word) -> U32:
     """A value for every lane."""
     return np.broadcast_to(np.asarray(a, np.uint32), lanes.i.shape)
 
 
-def added(n: Numerics, lanes: Lanes, a: U32, b: U32) -> U32:
+def added(n: Numerics, lanes: Lanes, a: Word, b: Word) -> U32:
     """a + b."""
     return a + b.astype(np.uint32)
 
 
-def subtracted(n: Numerics, lanes: Lanes, a: U32, b: U32) -> U32:
+def subtracted(n: Numerics, lanes: Lanes, a: Word, b: Word) -> U32:
     """a - b."""
     return a - b.astype(np.uint32)
 
 
-def shifted_sum(n: Numerics, lanes: Lanes, v: Any, base: U32, shift: U32) -> U32:
+def shifted_sum(n: Numerics, lanes: Lanes, v: Any, base: Word, shift: Word) -> U32:
     """(v << n) + base."""
     return (v.astype(np.uint32) << shift) + base
 

@@ -12,6 +12,7 @@ from typing import Any
 from openrpp.isa.form import Cost, Field, Form, Instruction, Kind, Operand, Slot, Unit
 from openrpp.isa.table._build import bits, imm, s16, s32, scalar
 
+
 def same(a: int) -> int:
     """a."""
     return a
@@ -94,9 +95,7 @@ def _moves() -> Instruction:
         value = Operand(Kind.IMM, WIDE_IMMEDIATE)
         d = scalar(width, 0)
         copy, load = 0xE400_0000 | type_bits(name), 0xE410_0000 | type_bits(name)
-        forms.append(
-            form(f"MOVE.{name}", "{a}, {d}", copy, {"a": scalar(width, 12), "d": d}, define=same, width=width)
-        )
+        forms.append(form(f"MOVE.{name}", "{a}, {d}", copy, {"a": scalar(width, 12), "d": d}, define=same, width=width))
         forms.append(form(f"MOVE.{name}", "{a}, {d}", load, {"a": value, "d": d}, define=same, width=width))
     return Instruction(
         "MOVE",

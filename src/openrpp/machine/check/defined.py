@@ -46,7 +46,7 @@ class Paged:
         """Set flags of words first to last - 1."""
         for page, low, high, at in self._parts(first, last):
             new = flags if isinstance(flags, bool) else flags[at : at + high - low]
-            if high - low == PAGE_WORDS and np.all(new):
+            if high - low == PAGE_WORDS and bool(np.all(new)):
                 self.pages[page] = _FULL
                 continue
             kept = self.pages.get(page)
@@ -103,4 +103,4 @@ class DefinedMemory:
         octets = np.repeat(known, 2)[source % 2 : source % 2 + nbytes]
         around = np.repeat(into.get(start, end), 2)
         around[target % 2 : target % 2 + nbytes] = octets
-        into.put(start, around.reshape(-1, 2).all(axis=1), end)
+        into.put(start, around[0::2] & around[1::2], end)

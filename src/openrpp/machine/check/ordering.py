@@ -5,9 +5,9 @@
 - An access to a range that a kernel-started transfer is still moving: started, and not yet waited for by POLL.CHN1.
   Loads from its source are free.
 
-A load alone is no fault: aligned loads may read too far, and programs drop what they got. The fault comes when the value
-is stored, or used as an address or condition, and names the load and the store. A DMB_ORI, or the end of the launch,
-starts over.
+A load alone is no fault: aligned loads may read too far, and programs drop what they got. The fault comes when the
+value is stored, or used as an address or condition, and names the load and the store. A DMB_ORI, or the end of the
+launch, starts over.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from openrpp.isa.form import Op
-from openrpp.machine.check.taint import SOUND, Access, Numbers, Reason, Taint
+from openrpp.machine.check.reasons import SOUND, Access, Flags, Numbers, Reason
+from openrpp.machine.check.taint import Taint
 from openrpp.machine.faults import Fault, LaunchError, OrderingFault, Place
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
@@ -138,12 +139,9 @@ class Ordering(Taint):
             )
         return np.maximum(numbers, found)
 
-    def _reason(
-        self, access: Access, where: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], what: str, wait: str
-    ) -> int:
+    def _reason(self, access: Access, where: Flags, what: str, wait: str) -> int:
         text = f"{access.op.form.name} reads {what}; put {wait} between"
-        addresses = (access.words[where] << np.uint32(1)) + self.base
-        return self.add(Reason(text, access.op.word, access.number, access.lanes[where], addresses))
+        return self.reasons.add(Reason.of_load(text, access, where, self.base))
 
     def surfaced(self, what: str, reason: Reason, place: Place) -> Fault:
         """Report the load; where its value was used is part of the sentence."""
@@ -195,7 +193,7 @@ class Ordering(Taint):
             sentence, Place(place.kernel, place.block, number, word, self.lines.get(word), lane, address)
         )
 
-    def _inside(self, access: Access, span: range) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def _inside(self, access: Access, span: range) -> Flags:
         addresses = (access.words.astype(np.int64) << 1) + int(self.base)
         return (addresses < span.stop) & (addresses + 2 > span.start) & (access.words < self.words)
 

@@ -13,7 +13,8 @@ import numpy as np
 from openrpp.isa.form import Kind, Op
 from openrpp.isa.fram import BUILTINS, builtin_name
 from openrpp.machine.check.defined import DefinedMemory
-from openrpp.machine.check.taint import NAMES, SOUND, Access, Numbers, Reason, Taint
+from openrpp.machine.check.reasons import SOUND, Access, Numbers, Reason
+from openrpp.machine.check.taint import NAMES, Taint
 from openrpp.machine.code import ColumnCode, VectorOp
 from openrpp.machine.faults import Place, UndefinedValue
 from openrpp.machine.launch import CODE_SIZE, THREAD_TABLE_BYTES, Launch
@@ -46,7 +47,6 @@ class Undefined(Taint):
         self._captured: dict[
             int, tuple[int, ...]
         ] = {}  # column number -> reasons of all registers, where one is captured
-        self._banks: tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], ...] = self.defined.fram
         self._bank = 0
 
     # --- what is defined -------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ class Undefined(Taint):
             if not name.startswith("dma_"):
                 flags[offset // 2 : offset // 2 + (2 if name in _WIDE_WORDS else 1)] = True
         self.defined.write(self.memory.sram.end - THREAD_TABLE_BYTES, 2 * launch.threads)
-        self._scalars = [self.fixed(f"S{register} was not written in this launch") for register in range(32)]
+        self._scalars = [self.reasons.fixed(f"S{register} was not written in this launch") for register in range(32)]
 
     def block(self, place: Place) -> None:
         """Scalar registers keep their values from block to block."""
@@ -78,11 +78,11 @@ class Undefined(Taint):
     def unwritten(self, code: int) -> int:
         """Registers begin undefined."""
         where = "by a load of this column" if code in (MA, MB) else "in this block"
-        return self.fixed(f"{NAMES[code]} was not written {where}")
+        return self.reasons.fixed(f"{NAMES[code]} was not written {where}")
 
     def unselected(self, op: VectorOp) -> int:
         """Lanes that a mask leaves out hold nothing."""
-        return self.fixed(f"LOADMASK at word {op.word} left this lane out")
+        return self.reasons.fixed(f"LOADMASK at word {op.word} left this lane out")
 
     # --- memory ----------------------------------------------------------------------------------------------------
 
@@ -95,11 +95,9 @@ class Undefined(Taint):
         known = self.defined.sram[access.words]
         if known.all():
             return SOUND
-        missing = ~known
-        addresses = (access.words[missing] << np.uint32(1)) + self.base
         text = f"{access.op.form.name} at word {access.op.word} read memory that nothing has written"
-        number = self.add(Reason(text, access.op.word, access.number, access.lanes[missing], addresses))
-        return np.where(known, np.uint32(0), np.uint32(number))
+        number = self.reasons.add(Reason.of_load(text, access, ~known, self.base))
+        return np.where(known, SOUND, np.uint32(number))
 
     def transfer(self, source: int, target: int, nbytes: int, place: Place, word: int) -> None:
         """A DMA carries definedness along."""
@@ -126,7 +124,7 @@ class Undefined(Taint):
         width = _WIDTHS.get(op.form.operands[name].kind)
         return 0 if width is None else self._reason(op.values[name], width)
 
-    def _write(self, op: Op, number: int) -> None:
+    def _set(self, op: Op, number: int) -> None:
         if "d" in op.form.operands:
             register = op.values["d"]
             self._scalars[register] = number
@@ -137,9 +135,9 @@ class Undefined(Taint):
         """Carry reasons through scalar arithmetic; refuse them where they decide something."""
         match op.form.effect:
             case "":
-                self._write(op, max((self._operand_reason(op, name) for name in op.form.sources), default=0))
+                self._set(op, max((self._operand_reason(op, name) for name in op.form.sources), default=0))
             case "load-parameter":
-                self._write(op, self._parameter(op.values["p"], op.form.width, word))
+                self._set(op, self._parameter(op.values["p"], op.form.width, word))
             case "jump":
                 self._refuse(op, ("a",) if "a" in op.values else (), "{name} tests {operand}", number, word)
             case "shape":
@@ -150,7 +148,7 @@ class Undefined(Taint):
                 self._refuse(op, ("a",), "{name} writes {operand} to parameter memory", number, word)
                 self._store_parameter(op, number, word)
             case _:
-                self._write(op, 0)
+                self._set(op, 0)
 
     def _refuse(self, op: Op, names: tuple[str, ...], sentence: str, number: int, word: int) -> None:
         for name in names:
@@ -158,7 +156,10 @@ class Undefined(Taint):
             if reason:
                 register = _scalar_name(op.values[name], _WIDTHS[op.form.operands[name].kind])
                 use = sentence.format(name=op.form.name, operand=register)
-                raise self.fault(f"{use}, which is undefined: {self.reasons[reason].text}", number, word)
+                raise self._fault(f"{use}, which is undefined: {self.reasons[reason].text}", number, word)
+
+    def _fault(self, sentence: str, number: int, word: int) -> UndefinedValue:
+        return UndefinedValue(sentence, Place(self.place.kernel, self.place.block, number, word, self.lines.get(word)))
 
     def _parameter(self, offset: int, width: int, word: int) -> int:
         """Reason number of a word of parameter memory."""
@@ -166,7 +167,7 @@ class Undefined(Taint):
             return 0
         name = builtin_name(offset)
         what = f"{offset:#x}" + (f" ({name})" if name else "")
-        return self.fixed(f"LDPARAM at word {word} read parameter memory at {what}, which nothing has written")
+        return self.reasons.fixed(f"LDPARAM at word {word} read parameter memory at {what}, which nothing has written")
 
     def _store_parameter(self, op: Op, number: int, word: int) -> None:
         offset, nbytes = op.values["p"], op.form.width // 8
@@ -179,4 +180,4 @@ class Undefined(Taint):
             at = BUILTINS[f"dma_ch0_mod1_{name}"]
             if not self.defined.fram[self._bank][at // 2 : at // 2 + 2].all():
                 sentence = f"the transfer's address is undefined: nothing has written dma_ch0_mod1_{name}"
-                raise self.fault(sentence, number, word)
+                raise self._fault(sentence, number, word)

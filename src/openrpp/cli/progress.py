@@ -1,0 +1,56 @@
+"""Progress on a terminal, for work that takes longer than two seconds of host time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from openrpp.machine.faults import Place
+from openrpp.machine.observe import Observer
+
+PATIENCE = 2.0
+"""Seconds before a bar appears."""
+_INTERVAL = 0.1
+
+
+class BlockProgress(Observer):
+    """Counts the blocks that an engine begins. Shows a bar on standard error, if that is a terminal and only after a while."""
+
+    def __init__(self, name: str, blocks: int) -> None:
+        self.name = name
+        self.blocks = blocks
+        self.begun = 0
+        self.visible = sys.stderr.isatty()
+        self._due = time.monotonic() + PATIENCE
+        self._bar: Any = None
+        self._task: Any = None
+
+    def block(self, place: Place) -> None:
+        """A block begins."""
+        self.begun += 1
+        if not self.visible or time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _INTERVAL
+        if self._bar is None:
+            self._start()
+        self._bar.update(self._task, completed=self.begun - 1)
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("blocks"))
+        self._bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self.name, total=self.blocks)
+        self._bar.start()
+
+    def __enter__(self) -> BlockProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

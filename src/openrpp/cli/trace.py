@@ -1,0 +1,74 @@
+"""`rpp trace`: a launch as a trace for Perfetto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from openrpp.cli.launching import SYNTAX, Prepared, Request, launch_options, prepare
+from openrpp.cli.output import json_option
+from openrpp.cli.run import show_result
+
+if TYPE_CHECKING:
+    from openrpp.report.trace import KernelEvent
+
+EPILOG = (
+    SYNTAX
+    + """
+
+\b
+Examples:
+  rpp trace scale.s --grid 4 --block 256 --in x=a.npy --param k=3 -o trace.json
+  rpp run --help     (the options of a launch are the same)
+"""
+)
+
+
+@click.command("trace", epilog=EPILOG)
+@launch_options
+@click.option("-o", "--output", required=True, metavar="FILE", help="Trace file, in Chrome's JSON format.")
+@click.option("--max-events", default=2_000_000, show_default=True, help="Events of the kernel's inside to write.")
+@json_option
+def command(output: str, max_events: int, as_json: bool, **options: Any) -> None:
+    """Run a kernel as `rpp run` does and write what happened when, in card time, for https://ui.perfetto.dev.
+
+    Tracks: host queue, link and DMA in and out, the array; inside the kernel its sequencer and columns; a counter of DDR.
+    """
+    from openrpp.cli.arrays import check_writable
+    from openrpp.report.trace import TraceWriter
+
+    check_writable(output)
+    prepared = prepare(Request(**options))
+    events, note = inside(prepared)
+    with TraceWriter(output, prepared.card.arch.name, max_events) as writer:
+        for record in prepared.card.timeline:
+            writer.notice(record)
+        prepared.card.watch(writer.notice)
+        report = prepared.launch()
+        start = next(record.start for record in prepared.card.timeline if record.engine == "array")
+        writer.kernel(report.kernel, events, start, prepared.card.arch.clock.core.value * 1e6)
+        prepared.save()
+        prepared.card.synchronize()
+    extra: dict[str, Any] = {"trace": output, "trace_events": writer.events}
+    if writer.left_out:
+        extra["events_left_out"] = writer.left_out
+    if note:
+        extra["trace_note"] = note
+    show_result(prepared, report, as_json, extra)
+
+
+def inside(prepared: Prepared) -> tuple[Iterator[KernelEvent], str]:
+    """(events inside the kernel, a note where there are none). The program is walked before it runs."""
+    from openrpp.machine.faults import LaunchError
+    from openrpp.machine.timing import events
+    from openrpp.runtime.arguments import pack
+
+    request, kernel = prepared.request, prepared.function.kernel
+    words = pack(prepared.card, kernel, prepared.args)
+    try:
+        timed = prepared.card.device.walk(kernel, request.grid, request.block, words, request.tail)
+    except LaunchError as error:
+        return iter(()), str(error)
+    return iter(events(timed)), ""

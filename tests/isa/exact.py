@@ -5,9 +5,6 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
-F32, BF16 = (24, 16), (8, 0)
-"""(bits of precision, shift of the 32-bit pattern that is no part of the format is 16 minus this)."""
-
 _EMIN, _EMAX = -126, 127
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def read_array(file: str, dtype: str) -> NDArray[Any]:
         raise InputError(f"{file}: not an array of numbers in NumPy's .npy format: {_first_line(error)}") from None
     if not isinstance(loaded, np.ndarray):
         raise InputError(f"{file}: an archive of several arrays; give a .npy file with one")
-    array: NDArray[Any] = loaded
+    array = cast("NDArray[Any]", loaded)
     if not array.size:
         raise InputError(f"{file}: the array of shape {array.shape} is empty")
     if array.dtype.kind not in "biuf":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ Examples:
 """
 
 
-@click.command("asm", epilog=EPILOG)
+@click.command("asm", epilog=EPILOG, short_help="Assemble kernels into an object.")
 @click.argument("files", metavar="FILE.s...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Object to write, or a raw image if it ends in .bin.")
 @click.option("--hex", "as_hex", is_flag=True, help="Print the words; write a file only with -o.")
@@ -59,7 +60,7 @@ def command(files: tuple[str, ...], output: str | None, as_hex: bool, forward: s
             click.echo(f"{kernel.name}({params}): {len(kernel.words)} words -> {target}{_needs(kernel)}")
 
 
-def _default(files: tuple[str, ...]) -> str:
+def _default(files: Sequence[str]) -> str:
     if len(files) > 1:
         raise InputError(f"{len(files)} files need -o FILE.o for the object that holds them all")
     return f"{Path(files[0]).stem}.o"

@@ -26,7 +26,7 @@ PHOTOS = ("astronaut", "camera", "coffee")
 FILTER_NAMES = ("sharpen", "blur", "edges", "emboss")
 
 
-@click.group("demo", epilog=EPILOG)
+@click.group("demo", epilog=EPILOG, short_help="Programs to look at: filter a photo.")
 def command() -> None:
     """Programs to look at."""
 

@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command("dis", epilog=EPILOG)
+@click.command("dis", epilog=EPILOG, short_help="Print machine code as assembly text.")
 @click.argument("file", metavar="FILE.o|FILE.bin")
 @click.option("--kernel", help="Only this kernel of the object.")
 @click.option("--annotate", is_flag=True, help="Add word numbers, machine words and the masks of each column.")

@@ -42,6 +42,8 @@ def guarded(body: Callable[[], object], area: Callable[[], str]) -> int:
 
 def explained(error: Exception, area: str) -> tuple[list[str], int] | None:
     """(sentences, exit code) of an error that a user can cause, None for any other."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        return [str(error)], BAD_INPUT
     if isinstance(error, click.UsageError):
         hint = f"; see 'rpp {area} --help'" if area else "; see 'rpp --help'"
         return [f"{_prefix(area)}{error.format_message().rstrip('.')}{hint}"], BAD_INPUT

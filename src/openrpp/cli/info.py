@@ -13,7 +13,7 @@ Examples:
 """
 
 
-@click.command("info", epilog=EPILOG)
+@click.command("info", epilog=EPILOG, short_help="Print a card's sheet with the source of each figure.")
 @click.option("--arch", default="ae7100", show_default=True, help="Preset name or architecture file.")
 @json_option
 def command(arch: str, as_json: bool) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openrpp.machine.report import LaunchReport
     from openrpp.runtime import Buffer, Card, Function
     from openrpp.runtime.arguments import Argument
+    from openrpp.runtime.clock import Notice
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,11 +45,11 @@ _OPTIONS = (
     ),
     click.option("--arch", default="ae7100", show_default=True, help="Preset name or architecture file."),
     click.option("--engine", default="reference", show_default=True, help="Engine that executes the program."),
-    click.option("--check", "checks", multiple=True, metavar="NAME[,NAME]", help="More checks: tokens, order, undefined."),
+    click.option("--check", "checks", multiple=True, metavar="NAME[,NAME]", help="Checks: tokens, order, undefined."),
     click.option("--order", default="column", show_default=True, help=ORDERS_HELP),
     click.option("--seed", default=0, show_default=True, help="Seed of the random orders."),
     click.option("--strict", is_flag=True, help="Check the token rules of every column; as --check tokens."),
-    click.option("--max-words", default=1 << 28, show_default=True, help="Words after which a launch counts as run away."),
+    click.option("--max-words", default=1 << 28, show_default=True, help="Words after which a launch is stopped."),
 )  # fmt: skip
 SYNTAX = """\b
 Every parameter of the kernel is given once, by one of
@@ -130,9 +131,10 @@ class Prepared:
             self.saved.append({"name": output.name, "file": output.file, "dtype": shown, "shape": list(buffer.shape)})
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: Request, watcher: Callable[[Notice], object] | None = None) -> Prepared:
     """Check everything that can be wrong before the launch, load the program, fill the buffers.
 
+    `watcher` sees what the card does from the first copy on.
     Raises InputError, and what `Card`, its modules and buffers raise.
     """
     from openrpp.cli.arrays import check_writable, read_array
@@ -149,6 +151,8 @@ def prepare(request: Request) -> Prepared:
         check=[name for names in request.checks for name in names.split(",")],
         max_words=request.max_words,
     )
+    if watcher:
+        card.watch(watcher)
     function = _function(card, request)
     _check_names(request, [param.name for param in function.params])
     buffers: dict[str, Buffer] = {}

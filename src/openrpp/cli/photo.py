@@ -1,7 +1,7 @@
 """A 5x5 filter over a photo on the card, in bands that move over the link while others are filtered.
 
 The padded planes of the photo lie one after another, so a run of their rows is filtered like any other; rows that hang
-over a plane's lower edge give rubbish that is cut off again. Two streams take the bands in turn, each with its own SRAM.
+over a plane's lower edge give rubbish that is cut off again. Two streams take the bands in turn, each with its SRAM.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Examples:
 )
 
 
-@click.command("run", epilog=EPILOG)
+@click.command("run", epilog=EPILOG, short_help="Run a kernel on the virtual card.")
 @launch_options
 @json_option
 def command(as_json: bool, **options: Any) -> None:

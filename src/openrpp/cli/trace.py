@@ -13,6 +13,7 @@ from openrpp.cli.run import show_result
 
 if TYPE_CHECKING:
     from openrpp.report.trace import KernelEvent
+    from openrpp.runtime.clock import Notice
 
 EPILOG = (
     SYNTAX
@@ -26,7 +27,7 @@ Examples:
 )
 
 
-@click.command("trace", epilog=EPILOG)
+@click.command("trace", epilog=EPILOG, short_help="Run a kernel and write a trace for Perfetto.")
 @launch_options
 @click.option("-o", "--output", required=True, metavar="FILE", help="Trace file, in Chrome's JSON format.")
 @click.option("--max-events", default=2_000_000, show_default=True, help="Events of the kernel's inside to write.")
@@ -34,17 +35,18 @@ Examples:
 def command(output: str, max_events: int, as_json: bool, **options: Any) -> None:
     """Run a kernel as `rpp run` does and write what happened when, in card time, for https://ui.perfetto.dev.
 
-    Tracks: host queue, link and DMA in and out, the array; inside the kernel its sequencer and columns; a counter of DDR.
+    Tracks: host queue, link and DMA in and out, array; inside the kernel its sequencer and columns; a counter of DDR.
     """
     from openrpp.cli.arrays import check_writable
     from openrpp.report.trace import TraceWriter
 
     check_writable(output)
-    prepared = prepare(Request(**options))
+    before: list[Notice] = []
+    prepared = prepare(Request(**options), before.append)
     events, note = inside(prepared)
     with TraceWriter(output, prepared.card.arch.name, max_events) as writer:
-        for record in prepared.card.timeline:
-            writer.notice(record)
+        for notice in before:
+            writer.notice(notice)
         prepared.card.watch(writer.notice)
         report = prepared.launch()
         start = next(record.start for record in prepared.card.timeline if record.engine == "array")
@@ -52,8 +54,8 @@ def command(output: str, max_events: int, as_json: bool, **options: Any) -> None
         prepared.save()
         prepared.card.synchronize()
     extra: dict[str, Any] = {"trace": output, "trace_events": writer.events}
-    if writer.left_out:
-        extra["events_left_out"] = writer.left_out
+    if writer.cut:
+        note = f"the kernel has more than {max_events} events inside; see --max-events"
     if note:
         extra["trace_note"] = note
     show_result(prepared, report, as_json, extra)

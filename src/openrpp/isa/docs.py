@@ -48,9 +48,9 @@ Operands: `%name`, `Sn`, `DSn` (the pair S2n, S2n+1), `%blockIdx.x`; vector regi
 parameter memory; `[DVA]`, `[DVA + 2]`, `[DVA + (VA << 1)]`, `[%base + (IA << 1)]` for memory; decimal or `0x`
 numbers. Floats are raw bits.
 
-Macros: an immediate that has no room in its word goes through DS{scratch} by two moves; a PE result into an I register goes
-to VA or VAB and an extra column copies it; `RET` is an empty column and the last one; `DMB_ORI` is two columns;
-`ISS_PRINT` is dropped.
+Macros: an immediate that has no room in its word goes through DS{scratch} by two moves; a PE result into an I
+register goes to VA or VAB and an extra column copies it; `RET` is an empty column and the last one; `DMB_ORI` is
+two columns; `ISS_PRINT` is dropped.
 
 ## Columns
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from openrpp.isa.columns import DVA, TOKENS, reads, writes
 from openrpp.isa.form import Form, Kind, Op, Slot
 from openrpp.isa.program import Kernel
-from openrpp.isa.registers import TOKEN_BITS
+from openrpp.isa.registers import HALF_NAMES, TOKEN_BITS
 from openrpp.isa.table import decode_form
 
 PRINT_WORD = 0xF000_0001
@@ -21,6 +21,20 @@ PRINT_WORDS = 34
 
 _SCALAR_KINDS = {Kind.S16: 16, Kind.S32: 32}
 _MOVES = {0x71: 0, 0x74: 8}
+_PAIRS = frozenset({0, 2, 4, 6, 8, 10})
+_EXISTING: dict[Kind, frozenset[int]] = {
+    Kind.S16: frozenset(range(32)),
+    Kind.S32: frozenset(range(32)),
+    Kind.S64: frozenset(range(0, 30, 2)),
+    Kind.V16: frozenset(range(12)),
+    Kind.V32: _PAIRS,
+    Kind.A32: _PAIRS | {DVA},
+    Kind.LOAD16: frozenset(range(12)) - {4, 5},
+    Kind.STORE16: frozenset(range(12)) - {6, 7},
+    Kind.LOAD32: _PAIRS - {4},
+    Kind.STORE32: _PAIRS - {6},
+}
+"""Register numbers and codes that each kind of operand may have; a word has room for more."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +92,16 @@ def _codes_of(mask: int) -> frozenset[int]:
     return frozenset(code for code, bit in TOKEN_BITS.items() if mask >> bit & 1)
 
 
-def _moves_of(word: int) -> list[tuple[int, int]]:
-    """(source, destination) codes of a COPY or COPYEXT word."""
+def _moves_of(word: int, pc: int) -> list[tuple[int, int]]:
+    """(source, destination) codes of a COPY or COPYEXT word. Raises CodeError for a source that is no VA, VB, MA, MB."""
     bank = _MOVES[word >> 24]
     entries = [word >> 5 * index & 31 for index in range((word >> 20 & 3) + 1)]
-    return [(entry >> 2, (entry & 3) + bank) for entry in entries]
+    moves = [(entry >> 2, (entry & 3) + bank) for entry in entries]
+    for source, target in moves:
+        if source < 4:
+            names = f"{HALF_NAMES[source]} to {HALF_NAMES[target]}"
+            raise CodeError(f"{word:#010x} copies {names}; the switch box copies VA, VB, MA and MB", pc)
+    return moves
 
 
 class Code:
@@ -98,7 +117,7 @@ class Code:
         """The scalar operation at a word, None where a column starts. Raises CodeError for an unknown word."""
         if pc not in self._scalars:
             form = self._form(pc)
-            self._scalars[pc] = self._op(form, self.words[pc]) if form.slot is Slot.SCALAR else None
+            self._scalars[pc] = self._op(form, pc) if form.slot is Slot.SCALAR else None
         return self._scalars[pc]
 
     def column(self, pc: int) -> ColumnCode:
@@ -119,12 +138,17 @@ class Code:
             raise CodeError(f"{self.words[pc]:#010x} is not an instruction", pc)
         return form
 
-    @staticmethod
-    def _op(form: Form, word: int) -> Op:
-        return Op(form, {name: operand.field.get(word) for name, operand in form.operands.items()})
+    def _op(self, form: Form, pc: int) -> Op:
+        word = self.words[pc]
+        values = {name: operand.field.get(word) for name, operand in form.operands.items()}
+        for name, operand in form.operands.items():
+            if operand.kind in _EXISTING and values[name] not in _EXISTING[operand.kind]:
+                found = f"{form.name} has register code {values[name]} as {name}"
+                raise CodeError(f"{word:#010x}: {found}, which is not {operand.kind.value}", pc)
+        return Op(form, values)
 
     def _vector_op(self, form: Form, pc: int) -> VectorOp:
-        op = self._op(form, self.words[pc])
+        op = self._op(form, pc)
         captured = tuple(
             (name, op.values[name], _SCALAR_KINDS[operand.kind])
             for name, operand in form.operands.items()
@@ -150,7 +174,7 @@ class Code:
                 case Slot.TERM:
                     terms |= word & 0xFFF
                 case Slot.COPY | Slot.COPYEXT:
-                    moves += _moves_of(word)
+                    moves += _moves_of(word, pc)
                 case Slot.PE:
                     pe = None if form.effect == "nop" else self._vector_op(form, pc)
                     return self._column(start, pc + 1, port, moves, pe, forward, terms)

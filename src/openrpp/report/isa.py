@@ -6,20 +6,26 @@ from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 
-from openrpp.isa.form import Instruction
+from openrpp.isa.describe import CONFIDENCE, FormRow, InstructionRow
 from openrpp.report.tables import grid, pairs
 
 
-def overview(rows: Iterable[Instruction]) -> Table:
-    """One line per instruction."""
-    cells = ((row.mnemonic, row.unit.value, "x" if row.extension else "", row.meaning) for row in rows)
+def overview(rows: Iterable[InstructionRow]) -> Table:
+    """One line per instruction; extensions are marked x."""
+    cells = ((row.mnemonic, row.unit, "x" if row.extension else "", row.meaning) for row in rows)
     return grid(("instruction", "unit", "", "meaning"), cells)
 
 
-def details(row: Instruction) -> Iterator[Table]:
+def details(row: InstructionRow) -> Iterator[Table]:
     """Everything about one instruction: meaning, then its forms with their encoding."""
+    letter, _, remark = row.confidence.partition(" ")
+    confidence = " ".join(part for part in (CONFIDENCE.get(letter, letter), remark) if part)
     where = f"extension '{row.extension}' (x)" if row.extension else "published chip"
-    lines = [("unit", row.unit.value), ("meaning", row.meaning), ("equation", row.equation)]
-    yield pairs(row.mnemonic, [*lines, ("confidence", row.confidence), ("available", where)])
-    cells = ((form.name, form.syntax, f"{form.base:08X}", f"{form.mask:08X}", form.cost.value) for form in row.forms)
-    yield grid(("form", "operands", "word", "mask", "cost"), cells)
+    lines = [("unit", row.unit), ("meaning", row.meaning), ("equation", row.equation)]
+    yield pairs(row.mnemonic, [*lines, ("confidence", confidence), ("available", where)])
+    cells = ((form.text, form.word, _fields(form), form.cost) for form in row.forms)
+    yield grid(("form", "word", "fields", "cost"), cells)
+
+
+def _fields(form: FormRow) -> str:
+    return ", ".join(f"{field.name} {field.bits}" for field in form.fields)

@@ -11,6 +11,7 @@ from openrpp.machine.report import LaunchReport, Roofline
 from openrpp.report.figures import durations, numbers, percent, scaled
 from openrpp.report.tables import pairs
 
+_SHOWN = {"ddr": "DDR"}
 CARD_TIME = "card time, low / nominal / high over the card's figures"
 
 
@@ -29,7 +30,10 @@ def launch_rows(report: LaunchReport, warp: int = 32) -> Iterator[tuple[str, str
     yield "kernel", durations(report.seconds)
     yield "launch", f"{durations(report.launch_seconds)} on a stream"
     if report.utilisation:
-        yield "utilisation", ", ".join(f"{name} {percent(share)}" for name, share in report.utilisation.items())
+        yield (
+            "utilisation",
+            ", ".join(f"{_SHOWN.get(name, name)} {percent(share)}" for name, share in report.utilisation.items()),
+        )
     yield "limiter", report.limiter
     yield "roofline", roofline_text(report.roofline)
     if report.data_source != "none":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from io import StringIO
+from typing import TextIO, cast
 
 from rich import box
 from rich.console import Console
@@ -13,12 +14,6 @@ from rich.text import Text
 
 PIPE_WIDTH = 1000
 """Wide enough that nothing wraps where nobody looks at a screen."""
-
-
-def console(file: TextIO | None = None) -> Console:
-    """A console on a file (standard output by default)."""
-    target = file or sys.stdout
-    return Console(file=target, width=None if target.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
 
 
 def pairs(title: str, rows: Iterable[tuple[str, str]]) -> Table:
@@ -48,7 +43,14 @@ def grid(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "")
 
 
 def show(*parts: Table | str, file: TextIO | None = None) -> None:
-    """Print tables and lines of plain text."""
-    out = console(file)
+    """Print tables and lines of plain text. Raises BrokenPipeError where nobody reads."""
+    target = file or sys.stdout
+    screen = target.isatty()
+    console = Console(file=target if screen else StringIO(), width=None if screen else PIPE_WIDTH, highlight=False)
     for part in parts:
-        out.print(Text(part) if isinstance(part, str) else part)
+        if isinstance(part, Table) and not screen:
+            part.box = None
+        console.print(Text(part) if isinstance(part, str) else part)
+    if not screen:
+        text = cast("StringIO", console.file).getvalue()
+        target.write("".join(f"{line.rstrip()}\n" for line in text.splitlines()))

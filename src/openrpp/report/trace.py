@@ -1,8 +1,8 @@
 """Traces for Perfetto and chrome://tracing, written to disk event by event.
 
-Format: "Trace Event Format" (the JSON object form), which ui.perfetto.dev opens. Times are card time in microseconds. The
-card is one process of the trace, with a track per engine and a counter for DDR; the inside of each kernel (sequencer,
-columns, transfers) is another. An interrupted trace is closed as well, so whatever is in it can be read.
+Format: "Trace Event Format" (the JSON object form), which ui.perfetto.dev opens. Times are card time in microseconds.
+The card is one process of the trace, with a track per engine and a counter for DDR; the inside of each kernel
+(sequencer, columns, transfers) is another. An interrupted trace is closed as well, so whatever is in it can be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openrpp.runtime.clock import DdrRate, Notice
 CARD, KERNEL = 1, 2
 _ORDER = ("host queue", "link in", "link out", "DMA in", "DMA out", "array", "sequencer")
 MAX_EVENTS = 2_000_000
-"""Events of a kernel's inside after which the rest is left out: larger files do not open in a browser."""
+"""Events of kernels' insides after which the rest is left out: larger files do not open in a browser."""
 
 
 class KernelEvent(Protocol):
@@ -64,7 +64,7 @@ class TraceWriter:
     def __init__(self, path: str | Path, card: str, max_events: int = MAX_EVENTS) -> None:
         self.path = Path(path)
         self.events = 0
-        self.left_out = 0
+        self.cut = False
         self._room = max_events
         self._tracks: dict[tuple[int, str], int] = {}
         self._file: TextIO = self.path.open("w", encoding="utf-8")
@@ -83,12 +83,15 @@ class TraceWriter:
         self.bar(CARD, track, notice.name, notice.start, notice.end, details)
 
     def kernel(self, name: str, events: Iterable[KernelEvent], start: float, hertz: float) -> None:
-        """Write the inside of a kernel that started at `start` seconds of card time, at a core clock in hertz."""
+        """Write the inside of a kernel that started at `start` seconds of card time, at a core clock in hertz.
+
+        `cut` is true afterwards if the events did not all have room; the rest is not even asked for.
+        """
         self._meta("process_name", KERNEL, 0, name=f"inside {name}")
         for event in events:
             if self._room <= 0:
-                self.left_out += 1
-                continue
+                self.cut = True
+                return
             self._room -= 1
             begin, end = (start + cycle / hertz for cycle in (event.start_cycle, event.end_cycle))
             self.bar(KERNEL, event.track, event.name, begin, end, event.details)

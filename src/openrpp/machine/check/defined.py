@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,12 +51,16 @@ class Paged:
             if high - low == PAGE_WORDS and bool(np.all(new)):
                 self.pages[page] = _FULL
                 continue
-            kept = self.pages.get(page)
-            if kept is None:
-                kept = self.pages[page] = np.zeros(PAGE_WORDS, np.bool_)
-            elif kept is _FULL:
-                kept = self.pages[page] = _FULL.copy()
-            kept[low:high] = new
+            self.own(page)[low:high] = new
+
+    def own(self, page: int) -> Flags:
+        """The flags of a page, ready to be changed."""
+        kept = self.pages.get(page)
+        if kept is None:
+            kept = self.pages[page] = np.zeros(PAGE_WORDS, np.bool_)
+        elif kept is _FULL:
+            kept = self.pages[page] = _FULL.copy()
+        return kept
 
     @staticmethod
     def _parts(first: int, last: int) -> list[tuple[int, int, int, int]]:
@@ -104,3 +110,30 @@ class DefinedMemory:
         around = np.repeat(into.get(start, end), 2)
         around[target % 2 : target % 2 + nbytes] = octets
         into.put(start, around[0::2] & around[1::2], end)
+
+    # --- lanes that reach DDR directly (extension "ddr") ---------------------------------------------------------
+
+    def _ddr_words(self, addresses: NDArray[Any]) -> NDArray[np.int64]:
+        """Word indices in DDR; addresses outside it, which the engine refuses, fall on its first word."""
+        ddr = self.memory.ddr
+        offsets = addresses.astype(np.int64) - ddr.base
+        offsets = np.where(offsets >= ddr.data.size, offsets - self.memory.alias, offsets)
+        return np.where((offsets < 0) | (offsets >= ddr.data.size), 0, offsets) >> 1
+
+    def get_ddr(self, addresses: NDArray[Any]) -> Flags:
+        """Flags of the words at addresses, in their shape."""
+        words = self._ddr_words(addresses)
+        flags = np.zeros(words.shape, np.bool_)
+        for page in np.unique(words // PAGE_WORDS):
+            kept = self._ddr.pages.get(int(page))
+            if kept is not None:
+                inside = words // PAGE_WORDS == page
+                flags[inside] = kept[words[inside] % PAGE_WORDS]
+        return flags
+
+    def put_ddr(self, addresses: NDArray[Any]) -> None:
+        """Words at addresses were written."""
+        words = self._ddr_words(addresses)
+        for page in np.unique(words // PAGE_WORDS):
+            kept = self._ddr.own(int(page))
+            kept[words[words // PAGE_WORDS == page] % PAGE_WORDS] = True

@@ -5,6 +5,8 @@
 - An access to a range that a kernel-started transfer is still moving: started, and not yet waited for by POLL.CHN1.
   Loads from its source are free.
 
+Atomic updates order themselves. Accesses that go to DDR directly (extension "ddr") are not followed.
+
 A load alone is no fault: aligned loads may read too far, and programs drop what they got. The fault comes when the
 value is stored, or used as an address or condition, and names the load and the store. A DMB_ORI, or the end of the
 launch, starts over.
@@ -104,9 +106,9 @@ class Ordering(Taint):
 
     def stored(self, access: Access) -> None:
         """Note who stored each word. Raises OrderingFault where a transfer is under way."""
-        self._check_flights(access)
-        if not access.words.size:
+        if access.direct or not access.words.size:
             return
+        self._check_flights(access)
         event, self._next = self._next, self._next + 1
         self._events[event] = StoreEvent(access.op.form.name, access.op.word, access.number, self.place.block)
         self._writer[access.words] = event
@@ -117,6 +119,8 @@ class Ordering(Taint):
 
     def loaded(self, access: Access) -> Numbers:
         """Reasons for words that a transfer is writing, or that another warp or block stored in this epoch."""
+        if access.direct or access.op.form.effect == "atomic":
+            return SOUND
         numbers = self._in_flight(access) if self._flights else SOUND
         low, high = self._touched
         if not access.words.size or int(access.words.min()) > high or int(access.words.max()) < low:
@@ -141,7 +145,7 @@ class Ordering(Taint):
 
     def _reason(self, access: Access, where: Flags, what: str, wait: str) -> int:
         text = f"{access.op.form.name} reads {what}; put {wait} between"
-        return self.reasons.add(Reason.of_load(text, access, where, self.base))
+        return self.reasons.add(Reason.of_load(text, access, where))
 
     def surfaced(self, what: str, reason: Reason, place: Place) -> Fault:
         """Report the load; where its value was used is part of the sentence."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from openrpp.isa.form import Cost
 from openrpp.machine.code import VectorOp
 
 Numbers = NDArray[np.uint32]
@@ -23,15 +24,22 @@ _KEPT = 1024
 
 @dataclass(frozen=True)
 class Access:
-    """Words that an operation touches: SRAM word index and lane of each, ascending by lane.
+    """16-bit words that an operation touches: address and lane of each, ascending by lane.
 
-    Words outside SRAM have the index of the extra word at the end of the shadow arrays: the engine refuses them.
+    `words` are SRAM word indices; outside SRAM it is the extra word at the end of the shadow arrays, since the engine
+    refuses such addresses. `direct` accesses go to DDR and have no words.
     """
 
     op: VectorOp
     number: int  # of the executed column
+    addresses: NDArray[Any]
     words: Numbers
     lanes: Numbers
+
+    @property
+    def direct(self) -> bool:
+        """Whether the access goes to DDR."""
+        return self.op.form.cost is Cost.DIRECT
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,12 @@ class Reason:
     word: int | None = None
     column: int | None = None
     lanes: Numbers | None = None
-    addresses: Numbers | None = None
+    addresses: NDArray[Any] | None = None
 
     @classmethod
-    def of_load(cls, text: str, access: Access, where: Flags, base: np.uint32) -> Reason:
-        """The reason of some words of a load from SRAM at `base`."""
-        addresses = (access.words[where] << np.uint32(1)) + base
-        return cls(text, access.op.word, access.number, access.lanes[where], addresses)
+    def of_load(cls, text: str, access: Access, where: Flags) -> Reason:
+        """The reason of some words of a load."""
+        return cls(text, access.op.word, access.number, access.lanes[where], access.addresses[where])
 
     def address(self, lane: int) -> int | None:
         """The address that a lane loaded from (the last of several)."""

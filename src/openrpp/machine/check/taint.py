@@ -13,11 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openrpp.isa import numeric
-from openrpp.isa.columns import writes
+from openrpp.isa.columns import loads
 from openrpp.isa.form import Kind
-from openrpp.isa.registers import HALF_NAMES
+from openrpp.isa.registers import HALF_NAMES, PAIR_NAMES
 from openrpp.isa.table.port import Lanes
 from openrpp.machine.check.reasons import SOUND, Access, Flags, Numbers, Reason, Reasons
 from openrpp.machine.code import DVA, VectorOp
@@ -31,8 +32,8 @@ NAMES = {**HALF_NAMES, DVA: "DVA"}
 VA, VB = 4, 5
 WARP_VECTORS = 8
 """Vectors of 32 words in WARPVEC."""
-_SCALAR_WIDTHS = {Kind.S16: 16, Kind.S32: 32}
-_WIDE = (Kind.V32, Kind.A32)
+_SCALAR_WIDTHS = {Kind.S16: 16, Kind.S32: 32, Kind.S64: 64}
+_WIDE = (Kind.V32, Kind.A32, Kind.STORE32)
 _HALF = (Kind.V16, Kind.STORE16)
 
 
@@ -113,20 +114,12 @@ class Taint(Observer):
                     self._pending.append((DVA, self._combined(op, step, part)))
                 case "warp-load":
                     warp_vector = self._warp_vector(op, scalars, step, part)
-                case "dot":
-                    numbers = self._dot(op, scalars, warp_vector, step, lanes, part)
-                    for code in (MA, MB):
-                        self.registers[code][part] = numbers
-                case "store" | "store-masked":
+                case "dot" | "dot-int8":
+                    self._keep(op, self._dot(op, scalars, warp_vector, step, lanes, part), part)
+                case effect if effect.startswith("load"):
+                    self._keep(op, self._load(op, scalars, step, lanes, part), part)
+                case _:
                     self._store(op, scalars, step, lanes, part)
-                case "load" | "load-byte":
-                    addresses = self._addresses(op, scalars, step, lanes, part)
-                    self._keep(op, self.loaded(Access(op, step.number, self.index(addresses), lanes.i)), part)
-                case "load-masked":
-                    self._keep(op, self._masked_load(op, scalars, step, lanes, part), part)
-                case _:  # operations that this check does not follow give sound values
-                    for code in writes(op.op):
-                        self._pending.append((code, SOUND))
 
     def after(self, step: Step, lanes: Lanes, part: slice) -> None:
         """Processing element and switch box, then everything becomes visible."""
@@ -175,67 +168,83 @@ class Taint(Observer):
 
     # --- memory ------------------------------------------------------------------------------------------------
 
-    def index(self, addresses: Any) -> Numbers:
-        """SRAM word indices; the extra word for addresses outside SRAM."""
-        return np.minimum((addresses - self.base) >> np.uint32(1), np.uint32(self.words))
+    def _access(self, op: VectorOp, step: Step, addresses: NDArray[Any], lanes: Numbers, terms: int = 1) -> Access:
+        """The words of an access; `terms` consecutive ones per lane make a row."""
+        if terms > 1:
+            addresses = addresses[:, None] + (2 * np.arange(terms)).astype(addresses.dtype)
+            addresses, lanes = np.broadcast_arrays(addresses, lanes[:, None])
+        offsets = addresses.astype(np.uint32) - self.base
+        words = np.minimum(offsets >> np.uint32(1), np.uint32(self.words))
+        return Access(op, step.number, addresses, words, lanes)
 
-    def _addresses(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> Numbers:
-        """Addresses of an access whose address is sound."""
-        self._use(self._combined(op, step, part), "the address of {name}", op, step, part)
-        return self.datapath.addresses(op, lanes, part, scalars)
+    def _loaded(self, access: Access) -> Numbers:
+        """Reason numbers of loaded values, one per lane."""
+        numbers = self.loaded(access)
+        return numbers.max(axis=1, initial=0) if numbers.ndim > 1 else numbers
 
     def _keep(self, op: VectorOp, numbers: Numbers, part: slice) -> None:
-        register = op.op.values["r"]
-        if register in (MA, MB):
-            self.registers[register][part] = numbers
-        else:
-            self._pending.append((register, numbers))
+        for code in loads(op.op):
+            if code in (MA, MB):
+                self.registers[code][part] = numbers
+            else:
+                self._pending.append((code, numbers))
 
     def _store(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> None:
+        """A store, or an atomic update, which also loads what it replaces."""
         place, data = self._combined(op, step, part), self._source(op, "r", step, part)
+        if "k" in op.form.operands:
+            data = np.maximum(data, self._source(op, "k", step, part))
         chosen: Any = slice(None)
-        if op.form.effect == "store-masked":
+        if "c" in op.form.operands:
             self._use(self._source(op, "c", step, part), "the condition of {name}", op, step, part)
             chosen = self.datapath.vectors.halves[op.op.values["c"]][part] != 0
             place, data = np.where(chosen, place, 0), np.where(chosen, data, 0)
         self._use(place, "the address of {name}", op, step, part)
         addresses = self.datapath.addresses(op, lanes, part, scalars)
-        self._use(data, f"the {NAMES[op.op.values['r']]} that {{name}} stores", op, step, part, addresses)
-        self.stored(Access(op, step.number, self.index(addresses)[chosen], lanes.i[chosen]))
+        names = PAIR_NAMES if op.form.operands["r"].kind is Kind.STORE32 else HALF_NAMES
+        self._use(data, f"the {names[op.op.values['r']]} that {{name}} stores", op, step, part, addresses)
+        access = self._access(op, step, addresses[chosen], lanes.i[chosen], max(op.form.width // 16, 1))
+        if op.form.effect == "atomic":
+            numbers = np.zeros(addresses.shape, np.uint32)
+            numbers[chosen] = self._loaded(access)
+            self._keep(op, numbers, part)
+        self.stored(access)
 
-    def _masked_load(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> Numbers:
+    def _load(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> Numbers:
+        place, terms = self._combined(op, step, part), max(op.form.width // 16, 1)
+        if op.form.effect != "load-masked":
+            self._use(place, "the address of {name}", op, step, part)
+            return self._loaded(
+                self._access(op, step, self.datapath.addresses(op, lanes, part, scalars), lanes.i, terms)
+            )
         numbers = np.full(part.stop - part.start, self.unselected(op), np.uint32)
         mask = self.captured(step, op.op.values["m"], 16)
         if mask:
             numbers[:] = mask
             return numbers
         chosen = numeric.mask_selects(self.numerics, scalars["m"], lanes.i % WARP)
-        self._use(np.where(chosen, self._combined(op, step, part), 0), "the address of {name}", op, step, part)
-        words = self.index(self.datapath.addresses(op, lanes, part, scalars))
-        numbers[chosen] = self.loaded(Access(op, step.number, words[chosen], lanes.i[chosen]))
+        self._use(np.where(chosen, place, 0), "the address of {name}", op, step, part)
+        addresses = self.datapath.addresses(op, lanes, part, scalars)
+        numbers[chosen] = self._loaded(self._access(op, step, addresses[chosen], lanes.i[chosen]))
         return numbers
 
     def _warp_vector(self, op: VectorOp, scalars: dict[str, int], step: Step, part: slice) -> Numbers:
         """Reason numbers of WARPVEC: a row of 256 for each warp of the part."""
         base = self.captured(step, op.op.values["base"], 32)
         self._use(np.uint32(base), "the address of {name}", op, step, part)
-        words = self.index(np.uint32(scalars["base"]) + 2 * np.arange(WARP_VECTORS * WARP, dtype=np.uint32))
         firsts = np.arange(part.start, part.stop, WARP, dtype=np.uint32)
-        rows, lanes = np.broadcast_arrays(words, firsts[:, None])
-        return self.loaded(Access(op, step.number, rows, lanes))
+        start = np.full(firsts.size, scalars["base"], np.uint32)
+        return self.loaded(self._access(op, step, start, firsts, WARP_VECTORS * WARP))
 
     def _dot(
         self, op: VectorOp, scalars: dict[str, int], warp_vector: Numbers, step: Step, lanes: Lanes, part: slice
     ) -> Numbers:
         terms = self.captured(step, op.op.values["l"], 16)
         self._use(np.uint32(terms), "the number of terms of {name}", op, step, part)
-        addresses = self._addresses(op, scalars, step, lanes, part)
+        self._use(self._combined(op, step, part), "the address of {name}", op, step, part)
+        addresses = self.datapath.addresses(op, lanes, part, scalars)
         length = min(scalars["l"], WARP_VECTORS)  # the engine refuses more
-        words = self.index(addresses[:, None] + 2 * np.arange(length, dtype=np.uint32))
-        words, lane = np.broadcast_arrays(words, lanes.i[:, None])
-        numbers = self.loaded(Access(op, step.number, words, lane))
-        if numbers.ndim:
-            numbers = numbers.max(axis=1, initial=0)
+        numbers = self._loaded(self._access(op, step, addresses, lanes.i, length))
         if warp_vector.ndim:
             row = (lanes.i - np.uint32(part.start)) // WARP
             used = warp_vector.reshape(-1, WARP_VECTORS, WARP)[row, :length, lanes.i % WARP]

@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from openrpp.isa.columns import TOKENS, reads
+from openrpp.isa.columns import TOKENS, loads, reads
 from openrpp.isa.registers import HALF_NAMES
-from openrpp.machine.code import DVA, ColumnCode, VectorOp
+from openrpp.machine.code import DVA, ColumnCode
 from openrpp.machine.faults import Place, TokenFault
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
@@ -46,25 +46,17 @@ class Plan:
         ops = (*column.port, column.pe) if column.pe else column.port
         read = {code for op in ops for code in reads(op.op)} | {source for source, _ in column.moves}
         result: set[int] = set()
-        if column.pe:
+        if column.pe and column.pe.form.syntax.endswith(("VA", "VAB")):  # not a vote
             result = {VA, VB} if column.pe.form.width == 32 else {VA}
         return cls(
             frozenset(read - INSIDE),
             frozenset(read & INSIDE),
-            frozenset(code for op in column.port for code in _loads(op)),
+            frozenset(code for op in column.port for code in loads(op.op)) & INSIDE,
             column.written & TOKENS,
             frozenset(result),
             column.forward & TOKENS,
             column.terms,
         )
-
-
-def _loads(op: VectorOp) -> set[int]:
-    if op.form.effect == "dot":
-        return {MA, MB}
-    if op.form.effect.startswith("load"):
-        return {op.op.values["r"]} & INSIDE
-    return set()
 
 
 class Tokens(Observer):

@@ -8,6 +8,8 @@ write it to parameter memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from openrpp.isa.form import Kind, Op
@@ -23,7 +25,7 @@ from openrpp.machine.reference import Step
 from openrpp.machine.scalars import DMA_LENGTH, SHARED_FROM
 from openrpp.machine.vectors import MA, MB
 
-_WIDTHS = {Kind.S16: 16, Kind.S32: 32}
+_WIDTHS = {Kind.S16: 16, Kind.S32: 32, Kind.S64: 64}
 _BLOCK_INDICES = range(28, 32)
 _DMA_ADDRESSES = ("src_hi", "src_lo", "dst_hi", "dst_lo")
 _WIDE_WORDS = ("tid_base", "tid_depack")
@@ -31,6 +33,11 @@ _WIDE_WORDS = ("tid_base", "tid_depack")
 
 def _scalar_name(register: int, width: int) -> str:
     return f"DS{register // 2}" if width == 32 and register % 2 == 0 else f"S{register}"
+
+
+def _first(held: Sequence[int], register: int, width: int) -> int:
+    """The first reason of the registers that make up an operand, else 0."""
+    return next((held[part & 31] for part in range(register, register + width // 16) if held[part & 31]), 0)
 
 
 class Undefined(Taint):
@@ -88,15 +95,18 @@ class Undefined(Taint):
 
     def stored(self, access: Access) -> None:
         """Only defined values get here."""
-        self.defined.sram[access.words] = True
+        if access.direct:
+            self.defined.put_ddr(access.addresses)
+        else:
+            self.defined.sram[access.words] = True
 
     def loaded(self, access: Access) -> Numbers:
         """Words that nothing has written."""
-        known = self.defined.sram[access.words]
+        known = self.defined.get_ddr(access.addresses) if access.direct else self.defined.sram[access.words]
         if known.all():
             return SOUND
         text = f"{access.op.form.name} at word {access.op.word} read memory that nothing has written"
-        number = self.reasons.add(Reason.of_load(text, access, ~known, self.base))
+        number = self.reasons.add(Reason.of_load(text, access, ~known))
         return np.where(known, SOUND, np.uint32(number))
 
     def transfer(self, source: int, target: int, nbytes: int, place: Place, word: int) -> None:
@@ -115,10 +125,10 @@ class Undefined(Taint):
         held = self._captured.get(step.number)
         if held is None:
             return 0
-        return held[register] or (held[(register + 1) & 31] if width == 32 else 0)
+        return _first(held, register, width)
 
     def _reason(self, register: int, width: int) -> int:
-        return self._scalars[register] or (self._scalars[(register + 1) & 31] if width == 32 else 0)
+        return _first(self._scalars, register, width)
 
     def _operand_reason(self, op: Op, name: str) -> int:
         width = _WIDTHS.get(op.form.operands[name].kind)
@@ -127,9 +137,8 @@ class Undefined(Taint):
     def _set(self, op: Op, number: int) -> None:
         if "d" in op.form.operands:
             register = op.values["d"]
-            self._scalars[register] = number
-            if _WIDTHS.get(op.form.operands["d"].kind) == 32:
-                self._scalars[(register + 1) & 31] = number
+            for part in range(_WIDTHS[op.form.operands["d"].kind] // 16):
+                self._scalars[(register + part) & 31] = number
 
     def scalar(self, op: Op, place: Place, number: int, word: int) -> None:
         """Carry reasons through scalar arithmetic; refuse them where they decide something."""

@@ -7,15 +7,17 @@ from types import MappingProxyType
 
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
+        "wide": "memory accesses of 8 and 32 bits",
         "ddr": "loads and stores that reach DDR through the bank caches",
-        "wide": "memory accesses of 8, 32 and 64 bits",
-        "vote": "any, all and ballot of a predicate over the block, into scalar registers",
+        "logic": "exclusive or, complement and arithmetic shift, in the sequencer and in the array",
+        "compare": "comparisons by every relation and type",
+        "convert": "conversions between all integer and float types, and float32 to bf16 to nearest even",
+        "fma32": "float32 fused multiply-add",
+        "math": "reciprocal, roots, quotient, exp2 and log2 units",
+        "int8": "int8 dot product of 16 terms at the memory port",
+        "vote": "any, all, count and ballot of a predicate over the block or warp",
         "shuffle": "exchange of values between the lanes of a warp",
         "atomic": "atomic read-modify-write in memory",
-        "int64": "64-bit integer and float values",
-        "math": "exp2, log2, rsqrt and reciprocal units",
-        "fma32": "float32 fused multiply-add",
-        "dot8": "int8 dot product of 16 terms at the memory port",
     }
 )
 """Group name to one-line meaning. A program lists the groups that it uses; a card, those that it has."""

@@ -39,7 +39,7 @@ class Array:
         metadata=count("MAC/cycle", "bf16 multiply-adds of one lane's dot unit at the memory port")
     )
     int8_macs_per_lane: Figure[int] = field(
-        metadata=count("MAC/cycle", "int8 multiply-adds of one lane's dot unit; needs extension 'dot8'")
+        metadata=count("MAC/cycle", "int8 multiply-adds of one lane's dot unit; needs extension 'int8'")
     )
     config_buffers: Figure[int] = field(
         metadata=count("configurations", "configurations that a column holds beyond the running one", least=0)

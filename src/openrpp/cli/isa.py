@@ -31,7 +31,8 @@ def command(name: str | None, as_json: bool) -> None:
         start = (name or "").upper()
         rows = tuple(row for row in describe() if any(form.name.startswith(start) for form in row.forms))
         if not rows:
-            raise InputError(f"{error}; 'rpp isa' lists all") from None
+            hint = "" if str(error).endswith("?") else "; 'rpp isa' lists all"
+            raise InputError(f"{error}{hint}") from None
     if as_json:
         emit({"instructions": [row.to_json() for row in rows]})
         return

@@ -85,10 +85,11 @@ def _directive(source: Source, line: int, text: str) -> None:
     if declared := _DIRECTIVE.match(text):
         if declared[2] is None:
             raise Complaint(f"cannot read '{text.strip()}'; a declaration is .param .u32 name or .var .u16 %name")
-        declare(source, declared[1], declared[2], declared[3], declared[4], line)
+        columns = declared.start(2), declared.start(3) + 1
+        declare(source, declared[1], declared[2], declared[3] + declared[4], Place(line, columns[1]), columns[0])
     elif mode := _MODE.match(text):
         if mode[1] not in ("auto", "manual"):
-            raise Complaint(f"'.forward {mode[1]}' is not a mode; auto and manual are")
+            raise Complaint(f"'.forward {mode[1]}' is not a mode; auto and manual are", mode.start(1) + 1)
         source.forward = mode[1] == "auto"
     elif words := _WORDS.match(text):
         _numbers(source, words[1], words[2], Place(line, words.start(2) + 1))
@@ -164,7 +165,7 @@ def _read(source: Source, text: str, file: str) -> list[Diagnostic]:
 def _unplaced(source: Source, file: str) -> Iterator[Diagnostic]:
     for label, line in source.uses:
         if label.name not in source.labels:
-            hint = did_you_mean(label.name, source.labels)
+            hint = did_you_mean(f"${label.name}", (f"${known}" for known in source.labels))
             yield Diagnostic(file, line, label.column, f"label '${label.name}' is not defined{hint}")
 
 

@@ -86,33 +86,33 @@ def copies(source: str, target: str) -> list[Op]:
 # --- declarations ----------------------------------------------------------------------------------------------
 
 
-def declare(source: Source, kind: str, type_name: str, percent: str, name: str, line: int) -> None:
-    """A `.param` or `.var` line."""
+def declare(source: Source, kind: str, type_name: str, name: str, place: Place, type_column: int) -> None:
+    """A `.param` or `.var` line; a variable's name comes with its '%'."""
     if type_name.lower() not in ("u16", "u32"):
-        raise Complaint(f"type '.{type_name}' is not known; .u16 and .u32 are")
+        raise Complaint(f"type '.{type_name}' is not known; .u16 and .u32 are", type_column)
     if kind.lower() == "param":
-        _declare_parameter(source, name, type_name.lower())
+        _declare_parameter(source, name, type_name.lower(), place.column)
         return
-    if not percent:
-        raise Complaint(f"a variable's name starts with '%': '%{name}'")
-    if name in FIXED_SCALARS:
-        raise Complaint(f"'%{name}' is reserved")
-    if name in source.scope.variables:
-        raise Complaint(f"'%{name}' is declared twice")
-    _allocate(source, name, 32 if type_name.lower() == "u32" else 16, line)
+    if not name.startswith("%"):
+        raise Complaint(f"a variable's name starts with '%': '%{name}'", place.column)
+    if name[1:] in FIXED_SCALARS:
+        raise Complaint(f"'{name}' is reserved", place.column)
+    if name[1:] in source.scope.variables:
+        raise Complaint(f"'{name}' is declared twice", place.column)
+    _allocate(source, name[1:], 32 if type_name.lower() == "u32" else 16, place)
 
 
-def _declare_parameter(source: Source, name: str, type_name: str) -> None:
+def _declare_parameter(source: Source, name: str, type_name: str, column: int) -> None:
     if name in source.scope.parameters:
-        raise Complaint(f"parameter '{name}' is declared twice")
+        raise Complaint(f"parameter '{name}' is declared twice", column)
     if len(source.params) == MAX_PARAMETERS:
         count = MAX_PARAMETERS + 1
-        raise Complaint(f"parameter '{name}' is number {count}; a launch passes at most {MAX_PARAMETERS}")
+        raise Complaint(f"parameter '{name}' is number {count}; a launch passes at most {MAX_PARAMETERS}", column)
     source.scope.parameters[name] = 4 * len(source.params)
     source.params.append(Parameter(name, type_name))
 
 
-def _allocate(source: Source, name: str, width: int, line: int) -> None:
+def _allocate(source: Source, name: str, width: int, place: Place) -> None:
     """Give a variable the next register, or the next even one and its neighbour."""
     register = source.next_register
     if width == 32:
@@ -120,9 +120,9 @@ def _allocate(source: Source, name: str, width: int, line: int) -> None:
     after = register + width // 16
     if after > SCALAR_REGISTERS:
         need = f"the variables need {after} of {SCALAR_REGISTERS}"
-        raise Complaint(f"no scalar register is left for '%{name}': {need}")
+        raise Complaint(f"no scalar register is left for '%{name}': {need}", place.column)
     if after > SCRATCH_PAIR:
         message = f"'%{name}' overlaps S{SCRATCH_PAIR} and above (scratch pair and block indices)"
-        source.warnings.append((line, message))
+        source.warnings.append((place.line, message))
     source.scope.variables[name] = (register, width)
     source.next_register = after

@@ -19,7 +19,7 @@ PRINT_WORD = 0xF000_0001
 PRINT_WORDS = 34
 """A debug print of the vendor's simulator: this word and 33 words of data, skipped by the card."""
 
-_SCALAR_KINDS = {Kind.S16: 16, Kind.S32: 32}
+_SCALAR_KINDS = {Kind.S16: 16, Kind.S32: 32, Kind.S64: 64}
 _MOVES = {0x71: 0, 0x74: 8}
 _PAIRS = frozenset({0, 2, 4, 6, 8, 10})
 _EXISTING: dict[Kind, frozenset[int]] = {

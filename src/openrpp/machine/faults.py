@@ -83,6 +83,14 @@ class Fault(MachineError):
         return self.place.address
 
 
+class AccessError(Exception):
+    """An access that a memory refuses, before the engine knows its place: which fault, sentence, lane, address."""
+
+    def __init__(self, fault: type[Fault], sentence: str, lane: int, address: int) -> None:
+        super().__init__(sentence)
+        self.fault, self.sentence, self.lane, self.address = fault, sentence, lane, address
+
+
 class OutOfBounds(Fault):
     """An access outside the memory that the unit reaches."""
 

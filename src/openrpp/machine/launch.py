@@ -115,7 +115,7 @@ def _parameters(card: Card, kernel: Kernel, params: Sequence[int]) -> tuple[int,
 
 
 def _word(value: object, index: int) -> int:
-    number = int(value) if isinstance(value, numbers.Integral) and type(value) is not bool else None
+    number = None if isinstance(value, bool) or not isinstance(value, numbers.Integral) else int(value)
     if number is None:
         kind = type(value).__name__
         raise LaunchError(f"parameter {index} is {value!r} ({kind}); pass the 32-bit pattern as a whole number")

@@ -25,8 +25,10 @@ from openrpp.isa.form import Op
 from openrpp.isa.numeric import Numerics
 from openrpp.isa.program import Kernel
 from openrpp.isa.table.port import Lanes
+from openrpp.machine.banks import WARP
 from openrpp.machine.code import PRINT_WORDS, Code, CodeError, ColumnCode
 from openrpp.machine.faults import (
+    AccessError,
     DmaFault,
     Fault,
     IllegalWord,
@@ -40,7 +42,7 @@ from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
 from openrpp.machine.observe import Observer
 from openrpp.machine.scalars import DMA_LENGTH, ParameterMemory, Scalars, compute, operand
-from openrpp.machine.vectors import WARP, AccessError, Datapath, Vectors, lanes_of
+from openrpp.machine.vectors import Datapath, Vectors, lanes_of
 
 Order = Literal["column", "warp", "random", "descending", "shuffled"]
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -317,10 +319,17 @@ class _Run:
         self.outcome.executed[pc] += 1
         for observer in self.engine.observers:
             observer.tokens(column, self.place, self.number)
-        if self.engine.order == "column":
+        voted = column.pe if column.pe and column.pe.form.effect == "vote" else None
+        if voted:
+            self.flush()
+        if voted or self.engine.order == "column":
             self._execute(step, slice(0, step.lanes.i.size))
         else:
             self.queue.append(step)
+        if voted:
+            # The sequencer waits for all lanes; what it learns is data to the timing walk.
+            self.scalars.set(voted.op.values["d"], 16, self.engine.datapath.vote)
+            self.outcome.loaded.append(self.engine.datapath.vote)
         self.number += 1
         self.outcome.words += column.words - 1
         return column.next

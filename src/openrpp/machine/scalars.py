@@ -27,9 +27,11 @@ class Scalars:
         self.values = [0] * 32
 
     def get(self, register: int, width: int) -> int:
-        """Unsigned value of a register (16) or of a pair (32)."""
+        """Unsigned value of a register (16), of a pair (32) or of two pairs (64)."""
         if width == 16:
             return self.values[register]
+        if width == 64:
+            return self.get(register, 32) | self.get(register + 2, 32) << 32
         return self.values[register] | self.values[(register + 1) & 31] << 16
 
     def set(self, register: int, width: int, value: int) -> None:

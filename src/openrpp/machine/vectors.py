@@ -16,26 +16,19 @@ from numpy.typing import NDArray
 from openrpp.isa.form import Kind, Op
 from openrpp.isa.numeric import Numerics, dot_even_odd, mask_selects, merge
 from openrpp.isa.table.port import Lanes
+from openrpp.machine import extended
+from openrpp.machine.banks import WARP
 from openrpp.machine.code import DVA, ColumnCode, VectorOp
-from openrpp.machine.faults import Misaligned, OutOfBounds
+from openrpp.machine.faults import AccessError, Misaligned, OutOfBounds
 from openrpp.machine.memory import Memory
 
 assert sys.byteorder == "little", "register pairs are views of 32-bit words: a little-endian host is needed"
 
 U16 = NDArray[np.uint16]
 U32 = NDArray[np.uint32]
-WARP = 32
 MA, MB = 6, 7
-_NUMBER_KINDS = {Kind.S16, Kind.S32, Kind.IMM, Kind.LABEL, Kind.FRAM}
-_WIDE = {Kind.S32, Kind.V32, Kind.A32}
-
-
-class AccessError(Exception):
-    """An access that the memory refuses, before the engine adds its place: which fault, sentence, lane, address."""
-
-    def __init__(self, fault: type, sentence: str, lane: int, address: int) -> None:
-        super().__init__(sentence)
-        self.fault, self.sentence, self.lane, self.address = fault, sentence, lane, address
+_NUMBER_KINDS = {Kind.S16, Kind.S32, Kind.S64, Kind.IMM, Kind.LABEL, Kind.FRAM}
+_WIDE = {Kind.S32, Kind.V32, Kind.A32, Kind.LOAD32, Kind.STORE32}
 
 
 def lanes_of(x: int, y: int, n: int) -> Lanes:
@@ -70,6 +63,7 @@ class Datapath:
         self.vectors = vectors
         self.undefined_byte = ben_high_byte == "undefined"
         self.sram16 = memory.sram16
+        self.vote = 0
         self.sram_base = memory.sram.base
         self.sram_end = memory.sram.end
 
@@ -81,6 +75,8 @@ class Datapath:
         if name == "MB":
             return self.vectors.halves[MB][part]
         kind, value = op.form.operands[name].kind, op.values[name]
+        if kind is Kind.S64:
+            return np.asarray(captured[name], np.uint64)
         if kind in _NUMBER_KINDS:
             wide = kind is Kind.S32 or (kind is Kind.IMM and _immediate_is_wide(op))
             return np.asarray(captured.get(name, value), np.uint32 if wide else np.uint16)
@@ -115,7 +111,9 @@ class Datapath:
 
     def _port_source(self, op: Op, name: str, part: slice, captured: dict[str, int]) -> Any:
         value = self._source(op, name, part, captured)
-        return np.uint32(value) if value.ndim == 0 else value
+        if value.ndim:
+            return value
+        return value[()] if value.dtype == np.uint64 else np.uint32(value)
 
     def _load_bytes(self, addresses: U32) -> U16:
         offsets = addresses - np.uint32(self.sram_base)
@@ -162,12 +160,15 @@ class Datapath:
         for op, scalars in zip(column.port, captured, strict=False):
             if op.form.effect == "warp-load":
                 warp = self.warp_vector(op, scalars)
-            elif op.form.effect == "dot":
+            elif op.form.effect in ("dot", "dot-int8"):
                 if warp is None:
-                    raise AccessError(OutOfBounds, "LDLANE_BFMAD without an LDWARP in its column", part.start, 0)
+                    raise AccessError(OutOfBounds, f"{op.form.name} without an LDWARP in its column", part.start, 0)
                 addresses = self.addresses(op, lanes, part, scalars)
-                length = scalars["l"]
-                self.vectors.pairs[MA][part] = self.dot(addresses, warp, length, part.start)
+                if op.form.effect == "dot":
+                    values = self.dot(addresses, warp, scalars["l"], part.start)
+                else:
+                    values = extended.int8_dot(self, addresses, warp, scalars["l"], part.start)
+                self.vectors.pairs[MA][part] = values
             else:
                 self._access(op, scalars, lanes, part, pending)
         result = self._process(column.pe, captured[-1], lanes, part) if column.pe else None
@@ -190,6 +191,13 @@ class Datapath:
             chosen = mask_selects(self.numerics, captured["m"], lanes.i % WARP)
             first, second = (self._source(pe.op, name, part, captured) for name in ("a", "b"))
             return merge(self.numerics, first, second, chosen)
+        if pe.form.effect == "vote":
+            self.vote = int(define(self.numerics, self._source(pe.op, "p", part, captured)))
+            return None
+        if pe.form.effect == "shuffle":
+            sources = [self._source(pe.op, name, part, captured) for name in pe.form.sources]
+            rows = [extended.by_warp(values) if values.ndim else values for values in sources]
+            return define(self.numerics, *rows).reshape(-1)[: lanes.i.size]
         return define(self.numerics, *(self._source(pe.op, name, part, captured) for name in pe.form.sources))
 
     def _access(
@@ -201,6 +209,9 @@ class Datapath:
             pending.append((self.vectors.pairs[DVA], addresses))
             return
         register = op.op.values["r"]
+        if effect in extended.EFFECTS:
+            self._extended(op, addresses, register, part, pending)
+            return
         if effect.startswith("store"):
             self._store(op, addresses, register, part)
             return
@@ -209,6 +220,20 @@ class Datapath:
             self.vectors.halves[register][part] = values
         else:
             pending.append((self.vectors.halves[register], values))
+
+    def _extended(
+        self, op: VectorOp, addresses: Any, register: int, part: slice, pending: list[tuple[Any, Any]]
+    ) -> None:
+        values = extended.access(self, op, addresses, part)
+        if values is None:
+            return
+        if op.form.effect == "atomic":
+            register = MA
+        bank = self.vectors.pairs if op.form.width == 32 else self.vectors.halves
+        if register in (MA, MB):
+            bank[register][part] = values
+        else:
+            pending.append((bank[register], values))
 
     def _load(self, op: VectorOp, addresses: U32, captured: dict[str, int], lanes: Lanes) -> U16:
         effect = op.form.effect

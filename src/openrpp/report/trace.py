@@ -3,6 +3,9 @@
 Format: "Trace Event Format" (the JSON object form), which ui.perfetto.dev opens. Times are card time in microseconds.
 The card is one process of the trace, with a track per engine and a counter for DDR; the inside of each kernel
 (sequencer, columns, transfers) is another. An interrupted trace is closed as well, so whatever is in it can be read.
+
+Perfetto counts whole nanoseconds and drops a bar that overlaps the one before it on its track without lying inside it.
+So times are rounded here, ends as the starts that follow them, and a bar that would overlap goes to a track beside.
 """
 
 from __future__ import annotations
@@ -67,6 +70,7 @@ class TraceWriter:
         self.cut = False
         self._room = max_events
         self._tracks: dict[tuple[int, str], int] = {}
+        self._ends: dict[tuple[int, str], list[int]] = {}
         self._file: TextIO = self.path.open("w", encoding="utf-8")
         self._file.write('{"displayTimeUnit": "ns", "traceEvents": [')
         self._meta("process_name", CARD, 0, name=f"{card} (card time, nominal)")
@@ -99,23 +103,34 @@ class TraceWriter:
     def bar(
         self, process: int, track: str, name: str, start: float, end: float, details: Mapping[str, int | str]
     ) -> None:
-        """Write a bar from `start` to `end` (seconds) on a track."""
+        """Write a bar from `start` to `end` (seconds) on a track, or on one beside it if that is busy."""
+        first, last = round(start * 1e9), round(max(start, end) * 1e9)
+        lane = self._lane((process, track), first, last)
         self._write(
             {
                 "ph": "X",
                 "pid": process,
-                "tid": self._track(process, track),
+                "tid": self._track(process, f"{track} ({lane + 1})" if lane else track),
                 "name": name,
                 "cat": track,
-                "ts": start * 1e6,
-                "dur": max(end - start, 0.0) * 1e6,
+                "ts": _microseconds(first),
+                "dur": _microseconds(last - first),
                 "args": dict(details),
             }
         )
 
     def counter(self, name: str, time: float, values: Mapping[str, float]) -> None:
         """Write what a counter of the card has from `time` (seconds) on."""
-        self._write({"ph": "C", "pid": CARD, "tid": 0, "name": name, "ts": time * 1e6, "args": dict(values)})
+        self._write(
+            {
+                "ph": "C",
+                "pid": CARD,
+                "tid": 0,
+                "name": name,
+                "ts": _microseconds(round(time * 1e9)),
+                "args": dict(values),
+            }
+        )
 
     def close(self) -> None:
         """End the file; a second call does nothing."""
@@ -130,6 +145,16 @@ class TraceWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _lane(self, track: tuple[int, str], first: int, last: int) -> int:
+        """Number of the first lane of a track that is free from `first` on; it is taken until `last` (nanoseconds)."""
+        ends = self._ends.setdefault(track, [])
+        for lane, end in enumerate(ends):
+            if end <= first:
+                ends[lane] = last
+                return lane
+        ends.append(last)
+        return len(ends) - 1
 
     def _track(self, process: int, name: str) -> int:
         """Number of a track; its name and place are written on first use."""
@@ -146,6 +171,11 @@ class TraceWriter:
     def _write(self, event: dict[str, Any]) -> None:
         self._file.write((",\n" if self.events else "\n") + json.dumps(event, allow_nan=False))
         self.events += 1
+
+
+def _microseconds(nanoseconds: int) -> float:
+    """Microseconds as a decimal fraction that is still the whole number of nanoseconds when a reader truncates it."""
+    return round(nanoseconds / 1000 + 0.0001, 4)
 
 
 def _place(track: str) -> int:

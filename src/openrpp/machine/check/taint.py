@@ -20,8 +20,9 @@ from openrpp.isa.columns import loads
 from openrpp.isa.form import Kind
 from openrpp.isa.registers import HALF_NAMES, PAIR_NAMES
 from openrpp.isa.table.port import Lanes
-from openrpp.machine.check.reasons import SOUND, Access, Flags, Numbers, Reason, Reasons
+from openrpp.machine.check.reasons import SOUND, Access, Numbers, Reason, Reasons
 from openrpp.machine.code import DVA, VectorOp
+from openrpp.machine.extended import by_warp
 from openrpp.machine.faults import Fault, Place
 from openrpp.machine.launch import Launch
 from openrpp.machine.observe import Observer
@@ -49,7 +50,7 @@ class Taint(Observer):
         self.lines: dict[int, int] = {}
         self.registers: dict[int, Numbers] = {}
         self._pending: list[tuple[int, Any]] = []
-        self._condition: Flags | None = None
+        self._chosen: Any = None
 
     # --- what a subclass knows ---------------------------------------------------------------------------------
 
@@ -71,6 +72,9 @@ class Taint(Observer):
     def captured(self, step: Step, register: int, width: int) -> int:
         """Reason number of a scalar operand when its column was handed out."""
         return 0
+
+    def voted(self, op: VectorOp, doubtful: bool) -> None:
+        """The lanes have given a scalar register its value."""
 
     def surfaced(self, what: str, reason: Reason, place: Place) -> Fault:
         """The fault for a doubtful value at the place of its use; `what` names the use."""
@@ -105,7 +109,7 @@ class Taint(Observer):
         self.reasons.collect(self.registers.values())
         for code in (MA, MB):
             self.registers[code][part] = self.unwritten(code)
-        self._condition = self._merge_condition(step, part)
+        self._chosen = self._choice(step, part)  # now: the result may overwrite it
         ops = list(zip(step.column.port, step.captured, strict=False))
         warp_vector = SOUND
         for op, scalars in sorted(ops, key=lambda pair: not pair[0].form.effect.startswith("store")):
@@ -124,13 +128,15 @@ class Taint(Observer):
     def after(self, step: Step, lanes: Lanes, part: slice) -> None:
         """Processing element and switch box, then everything becomes visible."""
         pe = step.column.pe
-        result = self._result(pe, step, lanes, part) if pe else None
+        result = self._result(pe, step, lanes, part) if pe else SOUND
         for source, target in step.column.moves:
             self.registers[target][part] = self.registers[source][part]
         for code, numbers in self._pending:
             self.registers[code][part] = numbers
         self._pending = []
-        if pe and result is not None:
+        if pe and pe.form.effect == "vote":
+            self.voted(pe, bool(result.any()))
+        elif pe:
             for code in (VA, VB) if pe.form.width == 32 else (VA,):
                 self.registers[code][part] = result
 
@@ -253,23 +259,52 @@ class Taint(Observer):
 
     # --- processing element ------------------------------------------------------------------------------------
 
-    def _merge_condition(self, step: Step, part: slice) -> Flags | None:
-        """Where a MERGE takes its second operand: VA may hold its condition and its result, so look before it runs."""
+    def _choice(self, step: Step, part: slice) -> Any:
+        """Values of the operand by which MERGE or SHFL picks its source, None for other operations."""
         pe = step.column.pe
-        if pe is None or pe.form.define is not numeric.merge or pe.form.effect == "merge-mask":
+        name = None if pe is None else _choosing(pe)
+        if pe is None or name is None:
             return None
-        return self.datapath.vectors.halves[pe.op.values["c"]][part] != 0
+        if pe.form.operands[name].kind is Kind.V16:
+            return self.datapath.vectors.halves[pe.op.values[name]][part].copy()
+        return np.uint16(step.captured[-1].get(name, pe.op.values[name]))
 
     def _result(self, pe: VectorOp, step: Step, lanes: Lanes, part: slice) -> Any:
-        if pe.form.define is not numeric.merge:
-            return self._combined(pe, step, part)
-        first, second = (self._source(pe, name, step, part) for name in ("a", "b"))
+        """Reason numbers of the result."""
+        name = _choosing(pe)
+        if name is not None and pe.form.operands[name].kind is Kind.V16 and pe.op.values[name] in (MA, MB):
+            self._chosen = self._choice(step, part)  # loaded in this column
+        if pe.form.define is numeric.merge:
+            return self._merged(pe, step, lanes, part)
+        if pe.form.effect == "shuffle":
+            return self._shuffled(pe, step, part)
+        return self._combined(pe, step, part)
+
+    def _merged(self, pe: VectorOp, step: Step, lanes: Lanes, part: slice) -> Any:
+        first, second = self._source(pe, "a", step, part), self._source(pe, "b", step, part)
         if pe.form.effect == "merge-mask":
             chosen = numeric.mask_selects(self.numerics, step.captured[-1]["m"], lanes.i % WARP)
-            condition = np.uint32(self.captured(step, pe.op.values["m"], 16))
+            condition: Any = np.uint32(self.captured(step, pe.op.values["m"], 16))
         else:
-            loaded = pe.op.values["c"] in (MA, MB)  # in this column
-            chosen = self._merge_condition(step, part) if loaded else self._condition
-            assert chosen is not None
-            condition = self._source(pe, "c", step, part)
-        return np.maximum(np.where(chosen, second, first), condition)
+            chosen, condition = self._chosen != 0, self._source(pe, "c", step, part)
+        picked: Any = np.where(chosen, second, first)
+        return np.maximum(picked, condition)
+
+    def _shuffled(self, pe: VectorOp, step: Step, part: slice) -> Any:
+        """SHFL moves reasons as it moves values; a ballot depends on every lane of the warp."""
+        size = part.stop - part.start
+        if _choosing(pe) is None:
+            rows = by_warp(self._combined(pe, step, part))
+            return np.repeat(rows.max(axis=1), WARP)[:size]
+        define = pe.form.define
+        assert define is not None
+        where = by_warp(self._chosen) if self._chosen.ndim else self._chosen
+        moved = define(self.numerics, by_warp(self._source(pe, "a", step, part)), where).reshape(-1)[:size]
+        return np.maximum(moved, self._source(pe, "b", step, part))
+
+
+def _choosing(pe: VectorOp) -> str | None:
+    """The operand by which an operation picks its source lane or operand."""
+    if pe.form.define is numeric.merge and pe.form.effect != "merge-mask":
+        return "c"
+    return "b" if pe.form.effect == "shuffle" and "b" in pe.form.operands else None

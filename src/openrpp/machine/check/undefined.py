@@ -113,6 +113,11 @@ class Undefined(Taint):
         """A DMA carries definedness along."""
         self.defined.copy(source, target, nbytes)
 
+    def voted(self, op: VectorOp, doubtful: bool) -> None:
+        """A vote over an undefined predicate is undefined."""
+        text = f"{op.form.name} at word {op.word} counted an undefined predicate"
+        self._scalars[op.op.values["d"]] = self.reasons.fixed(text) if doubtful else 0
+
     # --- scalar words ------------------------------------------------------------------------------------------------
 
     def tokens(self, column: ColumnCode, place: Place, number: int) -> None:

@@ -11,7 +11,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-photo test lint bench-machine conformance wheel clean
+.PHONY: help run demo-photo test lint bench-machine calibrate conformance wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: $(DEV_READY) ## formatting, ruff rules, strict types
 
 bench-machine: $(RUN_READY) ## speed of the virtual card and how near kernels come to its peaks
 	$(BIN)/python -m benchmarks.machine
+
+calibrate: $(RUN_READY) ## what the published FFT timings tell about the card's figures
+	$(BIN)/python -m benchmarks.calibrate
 
 conformance: $(RUN_READY) ## compare with published kernels; VENDOR=<checkout of xdltek/llama.cpp>
 	@if [ -z "$(VENDOR)" ]; then \

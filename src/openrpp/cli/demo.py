@@ -73,10 +73,13 @@ def program_file(name: str) -> Path:
     """Assembly text of a demo program. Raises InputError where it is not at hand."""
     import openrpp
 
-    path = Path(openrpp.__file__).parents[2] / "examples" / f"{name}.s"
-    if not path.is_file():
-        raise InputError(f"{name}.s is not installed; run the demo from a checkout of OpenRPP")
-    return path
+    package = Path(openrpp.__file__).parent
+    # A wheel holds the examples inside the package, a checkout beside it.
+    for folder in (package / "examples", package.parents[1] / "examples"):
+        path = folder / f"{name}.s"
+        if path.is_file():
+            return path
+    raise InputError(f"{name}.s is not installed; run the demo from a checkout of OpenRPP")
 
 
 def load_photo(image: str) -> NDArray[np.uint8]:

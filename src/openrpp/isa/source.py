@@ -103,6 +103,8 @@ def declare(source: Source, kind: str, type_name: str, name: str, place: Place, 
 
 
 def _declare_parameter(source: Source, name: str, type_name: str, column: int) -> None:
+    if name.startswith("%"):
+        raise Complaint(f"a parameter's name has no '%': '{name[1:]}'", column)
     if name in source.scope.parameters:
         raise Complaint(f"parameter '{name}' is declared twice", column)
     if len(source.params) == MAX_PARAMETERS:

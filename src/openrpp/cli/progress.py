@@ -45,10 +45,10 @@ class BlockProgress(Observer):
 
     def _start(self) -> tuple[Progress, TaskID]:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("blocks"))
-        bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+        bar = Progress(*columns, console=Console(stderr=True), transient=True)
         task = bar.add_task(self.name, total=self.blocks or None)
         bar.start()
         return bar, task

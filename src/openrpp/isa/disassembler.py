@@ -9,185 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from openrpp.isa.assembler import AssemblyError, assemble
-from openrpp.isa.columns import (
-    COPY_BASE,
-    END_WORD,
-    NOP,
-    RAW,
-    Column,
-    raw,
-    set_masks,
-    skip_print,
-    tail_words,
-    vector_words,
-)
-from openrpp.isa.form import Form, Kind, Op, Slot
+from openrpp.isa.columns import COPY_BASE, END_WORD, NOP, RAW, raw, tail_words
+from openrpp.isa.form import Kind, Op, Slot
 from openrpp.isa.fram import PARAMETER_BYTES, builtin_name
+from openrpp.isa.pieces import Piece, automatic, decode_piece, numbers, spans
 from openrpp.isa.program import Kernel, Parameter
 from openrpp.isa.registers import FIXED_SCALARS, HALF_NAMES, PAIR_NAMES, token_names
 from openrpp.isa.syntax import operand_text
-from openrpp.isa.table import decode_form
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _BLOCK_INDEX = {register: f"%{name}" for name, register in FIXED_SCALARS.items()}
 _PAIR_SOURCES = {4, 6}
 _NOTE_COLUMN = 48
-
-
-# --- words to columns ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Piece:
-    """One column of an image: where it starts, its words, and the operations that they say."""
-
-    start: int
-    words: tuple[int, ...]
-    scalars: list[Op]
-    ops: list[Op] = field(default_factory=list[Op])
-    forward: int = 0
-    terms: list[int] = field(default_factory=list[int])
-    nop: bool = False  # the NOP needs a line of its own
-    spoken: int = 0  # how many of the last TERM words have a line of their own in automatic mode
-
-    @property
-    def vector_words(self) -> tuple[int, ...]:
-        """The words behind the scalar words."""
-        return self.words[len(self.scalars) :]
-
-
-def decode(word: int) -> Op | None:
-    """The operation of a word, None where no row describes all of its bits."""
-    form = decode_form(word)
-    if form is None:
-        return None
-    op = Op(form, {name: operand.field.get(word) for name, operand in form.operands.items()})
-    return op if op.word() == word or form.slot in COPY_BASE else None
-
-
-def _spans(words: tuple[int, ...]) -> tuple[list[tuple[int, int, int]], int]:
-    """(start, end of the scalar words, end) of each column, and where the tail begins."""
-    found: list[tuple[int, int, int]] = []
-    start, scalar_end, index = 0, -1, 0
-    while index < len(words):
-        form = decode_form(words[index])
-        if form is not None and form.slot is not Slot.SCALAR and scalar_end < 0:
-            scalar_end = index
-        index += skip_print(words[index])
-        if form is not None and form.slot is Slot.PE:
-            found.append((start, scalar_end, index))
-            start, scalar_end = index, -1
-    return found, start
-
-
-def _scalar_ops(words: tuple[int, ...]) -> list[Op]:
-    """Scalar words; unknown ones and debug prints as numbers."""
-    ops: list[Op] = []
-    index = 0
-    while index < len(words):
-        count = skip_print(words[index])
-        op = decode(words[index])
-        ops += [op] if op else [raw(word) for word in words[index : index + count]]
-        index += count
-    return ops
-
-
-def _copy_moves(form: Form, word: int) -> list[Op]:
-    entries = [word >> 5 * index & 31 for index in range((word >> 20 & 3) + 1)]
-    return [Op(form, {"s": entry >> 2, "d": entry & 3}) for entry in entries]
-
-
-def _fill(piece: _Piece) -> bool:
-    """Decode the vector words; False if one of them is unknown."""
-    for word in piece.vector_words:
-        op = decode(word)
-        if op is None:
-            return False
-        match op.form.slot:
-            case Slot.COPY | Slot.COPYEXT:
-                piece.ops += _copy_moves(op.form, word)
-            case Slot.FORWARD:
-                piece.forward = op.values["mask"]
-            case Slot.TERM:
-                piece.terms.append(op.values["mask"])
-            case _:
-                piece.ops += [] if op.form is NOP else [op]
-    return True
-
-
-def _piece(start: int, scalar_end: int, words: tuple[int, ...], previous_pe: int) -> _Piece | None:
-    """A column as instructions; None where one of its vector words is unknown."""
-    piece = _Piece(start, words, _scalar_ops(words[: scalar_end - start]))
-    if not _fill(piece):
-        return None
-    usual = vector_words(Column(piece.ops), previous_pe)[-1]
-    piece.nop = decode_form(words[-1]) is NOP and words[-1] != usual
-    return piece
-
-
-def _checked_piece(piece: _Piece, previous_pe: int, params: list[str]) -> _Piece:
-    """The column, with numbers in place of what the assembler would refuse or order otherwise."""
-    if _assembles(piece, previous_pe, params):
-        return piece
-    numbers = _Piece(piece.start, piece.words, [*piece.scalars, *map(raw, piece.vector_words)])
-    return numbers if _assembles(numbers, previous_pe, params) else _numbers(piece.start, piece.words)
-
-
-def _numbers(start: int, words: tuple[int, ...]) -> _Piece:
-    return _Piece(start, words, list(map(raw, words)))
-
-
-def _assembles(piece: _Piece, previous_pe: int, params: list[str]) -> bool:
-    """Whether the lines of a column, behind a NOP with the filler of the word before it, give its words."""
-    try:
-        lines = [text for text, _ in _column_lines(piece, params, {}, manual=True)]
-    except KeyError:  # a register code without a name
-        return False
-    declared = [f".param .u32 {name}" for name in params]
-    text = [".forward manual", *declared, f"NOP {NOP.operands['filler'].field.get(previous_pe):#x}", "##", *lines, "##"]
-    try:
-        words = assemble("\n".join(text), "column").words
-    except AssemblyError:
-        return False
-    return words[1 : 1 + len(piece.words)] == piece.words and words[1 + len(piece.words)] == END_WORD
-
-
-def _pieces(words: tuple[int, ...], params: list[str], check: bool) -> tuple[list[_Piece], int]:
-    """Columns, and where the tail begins; with `check`, each column is assembled by itself."""
-    spans, tail = _spans(words)
-    pieces: list[_Piece] = []
-    previous = 0
-    for start, scalar_end, end in spans:
-        piece = _piece(start, scalar_end, words[start:end], previous) or _numbers(start, words[start:end])
-        pieces.append(_checked_piece(piece, previous, params) if check else piece)
-        previous = words[end - 1]
-    return pieces, tail
-
-
-# --- masks -----------------------------------------------------------------------------------------------------
-
-
-def _automatic(pieces: list[_Piece]) -> bool:
-    """Whether the automatic rule gives the masks; if so, `spoken` of each column counts its explicit TERM words."""
-    columns = [Column([*piece.scalars, *piece.ops]) for piece in pieces]
-    set_masks(columns)
-    spoken: list[int] = []
-    for piece, column in zip(pieces, columns, strict=True):
-        own = len([mask for mask in column.terms if mask])
-        extra = len(piece.terms) - own
-        masks = column.forward, column.terms[:own]
-        if not column.closed and (masks != (piece.forward, piece.terms[:own]) or extra > 1):
-            return False
-        spoken.append(0 if column.closed else extra)
-    for piece, count in zip(pieces, spoken, strict=True):
-        piece.spoken = count
-    return True
-
-
-# --- text ------------------------------------------------------------------------------------------------------
 
 Line = tuple[str, int]  # text, number of words that it stands for
 
@@ -239,7 +74,7 @@ def _mask_line(name: str, mask: int) -> str:
     return f"{name} {', '.join(token_names(mask))}"
 
 
-def _column_lines(piece: _Piece, params: list[str], labels: dict[int, str], manual: bool) -> Iterator[Line]:
+def _column_lines(piece: Piece, params: list[str], labels: dict[int, str], manual: bool) -> Iterator[Line]:
     """Lines of a column before its end, in the order of the words."""
     for offset, op in enumerate(piece.scalars):
         if piece.start + offset in labels:
@@ -252,7 +87,7 @@ def _column_lines(piece: _Piece, params: list[str], labels: dict[int, str], manu
         yield from _vector_lines(piece, params, manual)
 
 
-def _vector_lines(piece: _Piece, params: list[str], manual: bool) -> Iterator[Line]:
+def _vector_lines(piece: Piece, params: list[str], manual: bool) -> Iterator[Line]:
     unspoken = 0 if manual else len(piece.terms) - piece.spoken
     if manual and piece.forward:
         yield _mask_line("FORWARD", piece.forward), 1
@@ -272,11 +107,10 @@ def _vector_lines(piece: _Piece, params: list[str], manual: bool) -> Iterator[Li
         yield f"NOP {filler:#x}", 1
 
 
-def _labels(pieces: list[_Piece]) -> dict[int, str]:
+def _labels(pieces: list[Piece]) -> dict[int, str]:
     """Names of the jump targets that a label line can mark: scalar words and the first vector word of a column."""
-    targets = {
-        op.values["target"] for piece in pieces for op in piece.scalars if op.form.effect == "jump"
-    }  # fmt: skip
+    jumps = [op for piece in pieces for op in piece.scalars if op.form.effect == "jump"]
+    targets = {op.values["target"] for op in jumps}
     markable: set[int] = set()
     for piece in pieces:
         markable.update(range(piece.start, piece.start + min(len(piece.scalars) + 1, len(piece.words))))
@@ -299,14 +133,14 @@ class _Page:
         self.index += count
 
 
-def _automatic_masks(piece: _Piece) -> list[str]:
+def _automatic_masks(piece: Piece) -> list[str]:
     """Masks that the assembler sets by itself, as text, one per word."""
     terms = piece.terms[: len(piece.terms) - piece.spoken]
     masks = [("FORWARD", piece.forward)] if piece.forward else []
     return [_mask_line(name, mask) for name, mask in [*masks, *(("TERM", mask) for mask in terms)]]
 
 
-def _print_column(page: _Page, piece: _Piece, params: list[str], labels: dict[int, str], manual: bool) -> None:
+def _print_column(page: _Page, piece: Piece, params: list[str], labels: dict[int, str], manual: bool) -> None:
     end, vector = piece.start + len(piece.words), piece.start + len(piece.scalars)
     unspoken = [] if manual or not page.annotate else _automatic_masks(piece)
     for text, count in _column_lines(piece, params, labels, manual):
@@ -324,9 +158,47 @@ def _parameter_names(params: tuple[Parameter, ...]) -> list[str]:
     return names if usable else [f"p{index}" for index in range(len(names))]
 
 
-def _page(kernel: Kernel, params: list[str], annotate: bool, check: bool) -> str:
+# --- the whole image -------------------------------------------------------------------------------------------------
+
+
+def _checked_piece(piece: Piece, previous_pe: int, params: list[str]) -> Piece:
+    """The column, with numbers in place of what the assembler would refuse or order otherwise."""
+    if _assembles(piece, previous_pe, params):
+        return piece
+    words = Piece(piece.start, piece.words, [*piece.scalars, *map(raw, piece.vector_words)])
+    return words if _assembles(words, previous_pe, params) else numbers(piece.start, piece.words)
+
+
+def _assembles(piece: Piece, previous_pe: int, params: list[str]) -> bool:
+    """Whether the lines of a column, behind a NOP with the filler of the word before it, give its words."""
+    try:
+        lines = [text for text, _ in _column_lines(piece, params, {}, manual=True)]
+    except KeyError:  # a register code without a name
+        return False
+    declared = [f".param .u32 {name}" for name in params]
+    text = [".forward manual", *declared, f"NOP {NOP.operands['filler'].field.get(previous_pe):#x}", "##", *lines, "##"]
+    try:
+        words = assemble("\n".join(text), "column").words
+    except AssemblyError:
+        return False
+    return words[1 : 1 + len(piece.words)] == piece.words and words[1 + len(piece.words)] == END_WORD
+
+
+def _pieces(words: tuple[int, ...], params: list[str], check: bool) -> tuple[list[Piece], int]:
+    """Columns, and where the tail begins; with `check`, each column is assembled by itself."""
+    found, tail = spans(words)
+    pieces: list[Piece] = []
+    previous = 0
+    for start, scalar_end, end in found:
+        piece = decode_piece(start, scalar_end, words[start:end], previous) or numbers(start, words[start:end])
+        pieces.append(_checked_piece(piece, previous, params) if check else piece)
+        previous = words[end - 1]
+    return pieces, tail
+
+
+def _render(kernel: Kernel, params: list[str], annotate: bool, check: bool) -> str:
     pieces, tail = _pieces(kernel.words, params, check)
-    manual = not _automatic(pieces)
+    manual = not automatic(pieces)
     labels = _labels(pieces)
     page = _Page(kernel.words, annotate)
     page.put(f".forward {'manual' if manual else 'auto'}")
@@ -349,9 +221,9 @@ def disassemble(kernel: Kernel, annotate: bool = False) -> str:
     """
     params = _parameter_names(kernel.params)
     try:
-        text = _page(kernel, params, annotate, check=False)
+        text = _render(kernel, params, annotate, check=False)
         if assemble(text, kernel.name).words == kernel.words:
             return text
     except (KeyError, AssemblyError):
         pass  # a column that cannot be said as it stands
-    return _page(kernel, params, annotate, check=True)
+    return _render(kernel, params, annotate, check=True)

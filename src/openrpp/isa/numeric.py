@@ -272,14 +272,14 @@ def decode_thread_id(axis: int) -> Define:
     """x, y or z of a packed id x | y<<bx | z<<(bx+by); the depack word is bx | by<<8 (a choice of this runtime)."""
 
     def define(n: Numerics, packed: Bits, depack: Bits) -> Bits:
-        bits_x, bits_y = int(depack) & 0xFF, int(depack) >> 8 & 0xFF
+        bits_x, bits_y = min(int(depack) & 0xFF, 16), min(int(depack) >> 8 & 0xFF, 16)  # ids have 16 bits
         value = packed.astype(np.uint32)
         if axis == 0:
             value = value & np.uint32((1 << bits_x) - 1)
         elif axis == 1:
             value = value >> np.uint32(bits_x) & np.uint32((1 << bits_y) - 1)
         else:
-            value = value >> np.uint32(min(bits_x + bits_y, 31))
+            value = value >> np.uint32(min(bits_x + bits_y, 16))
         return value.astype(np.uint16)
 
     return define

@@ -89,7 +89,7 @@ def encode_exact(kind: Type, value: float | Fraction) -> int:
         value = Fraction(value)
     else:
         sign = form.sign if value < 0 else 0
-    return sign | _round_magnitude(form, abs(value))
+    return sign | _round_magnitude(form, Fraction(abs(value)))
 
 
 def _round_magnitude(form: Format, value: Fraction) -> int:
@@ -118,6 +118,16 @@ def is_nan(kind: Type, bits: int) -> bool:
     return bits & (form.sign - 1) > form.infinity
 
 
+def _odd_sum(a: float, b: float) -> float:
+    """a + b rounded to odd, so that a later rounding to at most 51 bits is exact (Boldo and Melquiond, 2008)."""
+    total = a + b
+    virtual = total - a
+    error = (a - (total - virtual)) + (b - virtual)  # exact: Knuth's two-sum
+    if not error or ENCODE[F64](total) & 1:
+        return total
+    return math.nextafter(total, math.inf if error > 0 else -math.inf)
+
+
 def fused(kind: Type, a: int, b: int, c: int) -> int:
     """a * b + c rounded once."""
     decode, form = DECODE[kind], FORMATS[kind]
@@ -126,6 +136,8 @@ def fused(kind: Type, a: int, b: int, c: int) -> int:
         return ENCODE[kind](x * y + z)  # an infinity or a NaN, so nothing is rounded
     if not math.isfinite(z):
         return form.nan if z != z else c
+    if kind is F32:
+        return ENCODE[F32](_odd_sum(x * y, z))  # the product of two singles is exact in double
     product = Fraction(x) * Fraction(y)
     total = product + Fraction(z)
     if total:

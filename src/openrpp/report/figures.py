@@ -12,10 +12,8 @@ def significant(value: float, digits: int = 3) -> str:
     """A number with so many significant digits and no exponent: `0.0123`, `12.3`, `12345`."""
     if value == 0:
         return "0"
-    decimals = 0
-    while decimals < 12 and abs(round(value, decimals)) < 10 ** (digits - 1 - decimals):
-        decimals += 1
-    return f"{value:.{decimals}f}"
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return f"{value:.{max(digits - 1 - exponent, 0)}f}"
 
 
 def _time_unit(seconds: float) -> tuple[float, str]:

@@ -35,8 +35,8 @@ def grid(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "")
         padding=(0, 1),
         pad_edge=False,
     )
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    for index, header in enumerate(headers):
+        table.add_column(header, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

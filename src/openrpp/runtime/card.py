@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from openrpp.arch import Card as Arch
 from openrpp.isa.program import Kernel
 from openrpp.machine.device import Device
-from openrpp.machine.faults import LaunchError
+from openrpp.machine.faults import LaunchError, MachineError
 from openrpp.machine.observe import Observer
 from openrpp.machine.reference import Order
 from openrpp.machine.report import Span
@@ -108,7 +108,7 @@ class Card:
         buffer = self.empty(array.shape, array.dtype, memory)
         try:
             buffer.write(array)
-        except LaunchError:
+        except MachineError:
             buffer.free()
             raise
         return buffer

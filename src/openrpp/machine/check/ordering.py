@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from openrpp.isa.form import Op
+from openrpp.machine.banks import WARP
 from openrpp.machine.check.reasons import SOUND, Access, Flags, Numbers, Reason
 from openrpp.machine.check.taint import Taint
 from openrpp.machine.faults import Fault, LaunchError, OrderingFault, Place
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
 from openrpp.machine.reference import Reference
-from openrpp.machine.vectors import WARP
 
 
 @dataclass(frozen=True)

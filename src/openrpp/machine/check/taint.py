@@ -20,6 +20,7 @@ from openrpp.isa.columns import loads
 from openrpp.isa.form import Kind
 from openrpp.isa.registers import HALF_NAMES, PAIR_NAMES
 from openrpp.isa.table.port import Lanes
+from openrpp.machine.banks import WARP
 from openrpp.machine.check.reasons import SOUND, Access, Numbers, Reason, Reasons
 from openrpp.machine.code import DVA, VectorOp
 from openrpp.machine.extended import by_warp
@@ -27,7 +28,7 @@ from openrpp.machine.faults import Fault, Place
 from openrpp.machine.launch import Launch
 from openrpp.machine.observe import Observer
 from openrpp.machine.reference import Reference, Step
-from openrpp.machine.vectors import MA, MB, WARP
+from openrpp.machine.vectors import MA, MB
 
 NAMES = {**HALF_NAMES, DVA: "DVA"}
 VA, VB = 4, 5
@@ -287,8 +288,7 @@ class Taint(Observer):
             condition: Any = np.uint32(self.captured(step, pe.op.values["m"], 16))
         else:
             chosen, condition = self._chosen != 0, self._source(pe, "c", step, part)
-        picked: Any = np.where(chosen, second, first)
-        return np.maximum(picked, condition)
+        return np.maximum(numeric.merge(self.numerics, first, second, chosen), condition)
 
     def _shuffled(self, pe: VectorOp, step: Step, part: slice) -> Any:
         """SHFL moves reasons as it moves values; a ballot depends on every lane of the warp."""

@@ -1,0 +1,5 @@
+"""`python -m openrpp.cli`: the `rpp` command."""
+
+from openrpp.cli.main import app
+
+app()

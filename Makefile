@@ -11,7 +11,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-photo test lint bench-machine calibrate conformance wheel clean
+.PHONY: help run demo-photo test lint bench-machine calibrate conformance docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ conformance: $(RUN_READY) ## compare with published kernels; VENDOR=<checkout of
 	@if [ ! -d "$(VENDOR)" ]; then \
 	  echo "make: conformance: VENDOR=$(VENDOR) is not a directory; give a checkout of xdltek/llama.cpp" >&2; exit 2; fi
 	$(BIN)/python -m conformance --vendor "$(VENDOR)"
+
+docs: $(DEV_READY) ## write docs/isa.md and docs/demo.svg anew
+	$(BIN)/python -m openrpp.isa.docs
+	$(BIN)/python tools/demo_svg.py docs/demo.svg
 
 wheel: $(DEV_READY) ## build dist/openrpp-*.whl
 	$(BIN)/python -m build --wheel --outdir dist

@@ -73,5 +73,5 @@ def test_wheel_installs_with_its_dependencies_and_loads_a_card(wheel: Path, tmp_
     scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
     run(scripts / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
     run(scripts / "python", "-m", "pip", "check", cwd=tmp_path)
-    assert run(scripts / "python", "-c", PROGRAM, cwd=tmp_path).split() == ["ae7100", str(24 * 2**20), "ddr", "wide"]
+    assert run(scripts / "python", "-c", PROGRAM, cwd=tmp_path).split() == ["ae7100", str(24 * 2**20), "wide", "ddr"]
     assert (scripts / "rpp").exists() or (scripts / "rpp.exe").exists()

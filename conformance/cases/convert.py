@@ -69,6 +69,7 @@ def _finite(bench: Bench, count: int) -> Floats:
 def _narrow(bench: Bench, x: Array, codes: tuple[int, int], launch: tuple[Dim, Dim]) -> Words:
     """One launch of the narrowing kernel (host: cvt_kernel_param_init), into a new buffer."""
     grid, block = launch
+    set_run_time_word(bench, ROW_COUNT, 1)  # read by the set_rows text only
     out = bench.sram(grid[0] * block[0] * 2)
     bench.launch(grid, block, [bench.put(x), out, *codes, 1, block[0] * 4, block[0] * 2])
     return bench.read(out, x.size, np.uint16)
@@ -145,7 +146,7 @@ def _typed(bench: Bench, count: int) -> Iterator[tuple[str, int, int, Array, Arr
 NUMPY_TYPES: dict[int, Any] = {FLOAT: np.float32, INT32: np.int32, UINT32: np.uint32}
 
 
-@register("opt_vector_cvt_32_16", ("rpp_scale/kernel", CRLF[0]), geometry="reduced")
+@register("opt_vector_cvt_32_16", ("rpp_scale/kernel", CRLF[0], SET_ROWS), geometry="reduced")
 def other_types(bench: Bench) -> Iterable[Check]:
     """The type pairs that the kernel offers and no host code asks for; floats are cut toward zero."""
     for name, source, target, inputs, outputs in _typed(bench, 1000):
@@ -194,6 +195,20 @@ def to_f32(bench: Bench) -> Iterable[Check]:
     """bfloat16 to float32: one block, 2 blocks of 7680 lanes, and 16 x 4500 lanes relaunched as 16 x 4480 and 320."""
     for count in (1000, 7680, 36_000):
         yield from _widened(bench, count)
+
+
+@case("opt_vector_cvt_f16_f32_opt", "rpp_scale/kernel", CRLF[0], geometry="reduced")
+@case("opt_vector_cvt_f16_f32_v2", POOL, geometry="reduced")
+def to_f32_short_tail(bench: Bench) -> Iterable[Check]:
+    """A last block that is shorter than the others."""
+    block, tail = 640, 78
+    count = (3 * block + tail) // 2
+    x = random_bf16(bench.rng, (count,))
+    out = Output.words(bench, 2 * count)
+    params = [bench.put(x), out.address, BFLOAT, FLOAT, 1, block, block * 2]
+    bench.launch((4, 1, 1), (block, 1, 1), params, tail=(tail, 1, 1))
+    yield Check("widened", out.read().view(np.float32), f32(x))
+    yield out.behind()
 
 
 @case("opt_vector_cvt_f16_f32_v2", POOL)

@@ -137,7 +137,7 @@ def heads_first(bench: Bench) -> Iterable[Check]:
 
 # --- transpose --------------------------------------------------------------------------------------------------------
 
-TRANSPOSES = ((256, 128), (160, 96), (64, 2048))
+TRANSPOSES = ((256, 128), (96, 96), (32, 2048))
 
 
 @case("blas_trans_padding", FLASH, VXM)
@@ -182,11 +182,11 @@ def _channels_last(x: Words) -> Words:
 
 @case("opt_chw2hwc32_16bits", POOL, image="opt_chw2hwc32_16b")
 def channels_to_tiles(bench: Bench) -> Iterable[Check]:
-    """32 channels x 1024 pixels to [pixel][32]: 4 blocks of 255 pixels and a launch for the last 4; 3 of 36 groups.
+    """32 channels x 1024 pixels to [pixel][32]: 4 blocks of 255 pixels and a launch for the last 4; 2 of 36 groups.
 
     rpp_pool_2d_build.
     """
-    pixels, groups, per_block = 1024, 3, 255
+    pixels, groups, per_block = 1024, 2, 255
     x = _random(bench, groups * LANES, pixels)
     source, out = bench.put(x), Output.words(bench, x.size)
     for group in range(groups):

@@ -174,11 +174,12 @@ def _by_gather(source: Shape, target: Shape, lanes: Lanes, axis: int, share: tup
 
 @dataclass(frozen=True)
 class Reduction:
-    """A step by its axis and shapes."""
+    """A step by its axis and shapes, and the operations that are run on it."""
 
     axis: int
     source: Shape
     target: Shape
+    codes: tuple[int, ...] = CODES
 
     def planned(self, expected: str) -> Step:
         step = plan(self.axis, self.source, self.target)
@@ -201,31 +202,31 @@ def steps_f16(
     narrowed: Callable[[Floats, int], Words] = lambda total, code: truncated(total),
     extra: tuple[int, ...] = (),
 ) -> Iterator[Check]:
-    """Every operation on every step, bfloat16 in and out."""
+    """Every operation of every step, bfloat16 in and out."""
     for reduction in reductions:
         step = reduction.planned(kernel)
-        for code in CODES:
+        for code in reduction.codes:
             x = random_values(bench, reduction.source, code)
             out = Output.words(bench, prod(reduction.target))
             bench.launch(step.grid, step.block, [bench.put(x), out.address, *step.numbers, code, *extra])
             want = narrowed(reduction.folded(f32(x), code), code)
-            yield Check(f"{reduction} code {code}", out.read(), want)
+            yield Check(f"{reduction.source} to {reduction.target}, code {code}", out.read(), want)
             if reduction.tight(step):
                 yield out.behind()
 
 
 def steps_f32(bench: Bench, kernel: str, reductions: Iterable[Reduction]) -> Iterator[Check]:
-    """Every operation on every step, float32 as planes of high and low halves (convert_reduce_task_to_split_f32)."""
+    """Every operation of every step, float32 as planes of high and low halves (convert_reduce_task_to_split_f32)."""
     for reduction in reductions:
         step = reduction.planned(kernel)
-        for code in CODES:
+        for code in reduction.codes:
             x = f32(random_values(bench, reduction.source, code)) * np.float32(1.001)
             high, low = planes(x)
             outs = Output.words(bench, prod(reduction.target)), Output.words(bench, prod(reduction.target))
             addresses = [bench.put(high), outs[0].address, bench.put(low), outs[1].address]
             bench.launch(step.grid, step.block, [*addresses, *step.numbers, code])
             got = from_planes(outs[0].read(), outs[1].read())
-            yield Check(f"{reduction} code {code}", got, reduction.folded(x, code))
+            yield Check(f"{reduction.source} to {reduction.target}, code {code}", got, reduction.folded(x, code))
 
 
 def _product_to_nearest(total: Floats, code: int) -> Words:
@@ -240,23 +241,24 @@ def _reciprocal(bench: Bench, kernel: str, reductions: Iterable[Reduction]) -> I
 
 # --- cases ------------------------------------------------------------------------------------------------------------
 
-SOFTMAX = Reduction(0, (8, 320, LANES), (1, 320, LANES))  # over key tiles, 320 queries: two blocks
+SOFTMAX = Reduction(0, (4, 320, LANES), (1, 320, LANES), (SUM, MAXIMUM))  # over key tiles, 320 queries: two blocks
 SINGLE_QUERY = (Reduction(1, (1, 256), (1, 128)), Reduction(1, (1, 64), (1, 1)))
 MOE_SUM = Reduction(1, (6, 32, 64), (6, 16, 64))  # rpp_reduce_sum_build: sum over H of C x H x W
-ROWS_TO_WARPS = (Reduction(1, (3000, 96), (3000, 32)), Reduction(1, (64, 1024), (64, 64)))
+ROWS_TO_WARPS = (Reduction(1, (3000, 96), (3000, 32), (MEAN,)), Reduction(1, (64, 1024), (64, 64)))
 ROWS_TO_ONE = (
     Reduction(1, (64, 32), (64, 16)),
     Reduction(1, (96, 2), (96, 1)),
     Reduction(1, (8, 8), (8, 1)),  # 8 outputs on 33 lanes
     Reduction(1, (8, 12, 20), (8, 6, 20)),
-    Reduction(1, (16384, 8), (16384, 1)),  # four blocks on y
+    Reduction(1, (16384, 2), (16384, 1), (MEAN,)),  # four blocks on y
 )
 ODD_ROWS = (
     Reduction(1, (100, 4), (100, 2)),
     Reduction(1, (100, 2), (100, 1)),
     Reduction(1, (5, 12, 20), (5, 6, 20)),
-    Reduction(1, (10000, 6), (10000, 1)),  # two blocks on y
+    Reduction(1, (10000, 3), (10000, 1), (MEAN,)),  # two blocks on y
 )
+SPLIT_WARPS = (Reduction(1, (8, 512), (8, 256)), Reduction(1, (300, 96), (300, 32)))
 SPLIT_ROWS = (Reduction(1, (8, 16), (8, 8)), Reduction(1, (8, 8), (8, 1)))
 
 
@@ -302,10 +304,22 @@ def opt_gen_reduce_reciprocal(bench: Bench) -> Iterable[Check]:
     return _reciprocal(bench, "opt_gen_reduce", ROWS_TO_ONE[1:3])
 
 
+@register("opt_gen_reduce_reciprocal_f16", (FLASH, VXM), images=(ROUTING,), geometry="reduced")
+def opt_gen_reduce_reciprocal_rows(bench: Bench) -> Iterable[Check]:
+    """The same in three dimensions and in four blocks, which the host never asks for."""
+    return _reciprocal(bench, "opt_gen_reduce", ROWS_TO_ONE[3:])
+
+
 @case("gen_reduce_reciprocal_f16", ROUTING, sources=("image",))
 def gen_reduce_reciprocal(bench: Bench) -> Iterable[Check]:
     """1/sum over the experts of 100 tokens (rpp_expert_routing_build)."""
     return _reciprocal(bench, "gen_reduce", ODD_ROWS[1:2])
+
+
+@case("gen_reduce_reciprocal_f16", ROUTING, geometry="reduced", sources=("image",))
+def gen_reduce_reciprocal_rows(bench: Bench) -> Iterable[Check]:
+    """The same in three dimensions and in two blocks, which the host never asks for."""
+    return _reciprocal(bench, "gen_reduce", ODD_ROWS[2:])
 
 
 @case("opt_reduce_f32", VXM)
@@ -314,16 +328,28 @@ def opt_reduce_f32(bench: Bench) -> Iterable[Check]:
     return steps_f32(bench, "opt_reduce", SINGLE_QUERY)
 
 
+@case("opt_reduce_f32", VXM, geometry="reduced")
+def opt_reduce_f32_rows(bench: Bench) -> Iterable[Check]:
+    """Many outputs in two blocks, which the host never asks for in float32."""
+    return steps_f32(bench, "opt_reduce", (SOFTMAX,))
+
+
 @case("opt_aln_z32_reduce_f32", VXM)
 def opt_aln_z32_reduce_f32(bench: Bench) -> Iterable[Check]:
-    """float32 scores of 8 grouped queries over 512 keys (rpp_flash_atten_build_vxm)."""
-    return steps_f32(bench, "opt_aln_z32_reduce", (Reduction(1, (8, 512), (8, 256)),))
+    """float32 scores of 8 grouped queries over 512 keys (rpp_flash_atten_build_vxm), and 300 rows in two blocks."""
+    return steps_f32(bench, "opt_aln_z32_reduce", SPLIT_WARPS)
 
 
 @case("opt_gen_reduce_f32", VXM)
 def opt_gen_reduce_f32(bench: Bench) -> Iterable[Check]:
     """The last steps over the keys of 8 grouped queries."""
     return steps_f32(bench, "opt_gen_reduce", SPLIT_ROWS)
+
+
+@case("opt_gen_reduce_f32", VXM, geometry="reduced")
+def opt_gen_reduce_f32_rows(bench: Bench) -> Iterable[Check]:
+    """Three dimensions and four blocks, which the host never asks for in float32."""
+    return steps_f32(bench, "opt_gen_reduce", ROWS_TO_ONE[3:])
 
 
 # --- slabs with a row pitch -------------------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.isa.assembler import assemble
+from openrpp.isa.columns import END_WORD
 from openrpp.isa.form import Form, Kind, Op, Slot
 from openrpp.isa.program import Kernel
 from openrpp.isa.registers import I_HALVES, I_PAIRS
 from openrpp.isa.syntax import operand_text
-from openrpp.isa.table import TABLE
+from openrpp.isa.table import TABLE, decode_form
 from openrpp.machine import Device, LaunchReport
 
 INPUT = 0x0400_0000
@@ -164,7 +165,7 @@ class Generator:
         self.slots = 0
         self.labels = 0
 
-    # --- choices ---------------------------------------------------------------------------------------------------
+    # --- choices -----------------------------------------------------------------------------------------------------
 
     def half(self, column: _Column, fresh: bool = True) -> str:
         """A 16-bit source."""
@@ -184,7 +185,7 @@ class Generator:
         column.written.add(name)
         return name
 
-    # --- operations ------------------------------------------------------------------------------------------------
+    # --- operations --------------------------------------------------------------------------------------------------
 
     def pe(self, column: _Column) -> str:
         """A random processing element operation."""
@@ -486,3 +487,10 @@ def shaped(body: str, params: str = "") -> str:
     ]
     lines += [f"LDPARAM.U32 [{name}], %{name}" for name in names]
     return "\n".join([*lines, body])
+
+
+def words_of(built: Kernel, name: str) -> list[int]:
+    """Indices of the words with an instruction's name, before the end word."""
+    end = built.words.index(END_WORD)
+    forms = (decode_form(word) for word in built.words[:end])
+    return [index for index, form in enumerate(forms) if form is not None and form.name == name]

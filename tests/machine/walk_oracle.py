@@ -239,5 +239,5 @@ def compare(device: Device, launch: Launch, budget: int = BUDGET) -> tuple[Oracl
             f"{events[place : place + 3]} instead of {oracle.events[place : place + 3]}"
         )
     assert list(walk.registers()) == oracle.registers
-    assert [walk.parameter_word(2 * i) for i in range(len(oracle.fram))] == oracle.fram
+    assert [walk.parameters.word(2 * i) for i in range(len(oracle.fram))] == oracle.fram
     return oracle, items

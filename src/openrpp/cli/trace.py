@@ -43,14 +43,14 @@ def command(output: str, max_events: int, as_json: bool, **options: Any) -> None
     check_writable(output)
     before: list[Notice] = []
     prepared = prepare(Request(**options), before.append)
-    events, note = inside(prepared)
+    note = ""
     with TraceWriter(output, prepared.card.arch.name, max_events) as writer:
         for notice in before:
             writer.notice(notice)
         prepared.card.watch(writer.notice)
         report = prepared.launch()
         start = next(record.start for record in prepared.card.timeline if record.engine == "array")
-        writer.kernel(report.kernel, events, start, prepared.card.arch.clock.core.value * 1e6)
+        writer.kernel(report.kernel, inside(prepared), start, prepared.card.arch.clock.core.value * 1e6)
         prepared.save()
         prepared.card.synchronize()
     extra: dict[str, Any] = {"trace": output, "trace_events": writer.events}
@@ -61,16 +61,10 @@ def command(output: str, max_events: int, as_json: bool, **options: Any) -> None
     show_result(prepared, report, as_json, extra)
 
 
-def inside(prepared: Prepared) -> tuple[Iterator[KernelEvent], str]:
-    """(events inside the kernel, a note where there are none). The program is walked before it runs."""
-    from openrpp.machine.faults import LaunchError
+def inside(prepared: Prepared) -> Iterator[KernelEvent]:
+    """Events inside the kernel that was launched last."""
     from openrpp.machine.timing import events
-    from openrpp.runtime.arguments import pack
 
-    request, kernel = prepared.request, prepared.function.kernel
-    words = pack(prepared.card, kernel, prepared.args)
-    try:
-        timed = prepared.card.device.walk(kernel, request.grid, request.block, words, request.tail)
-    except LaunchError as error:
-        return iter(()), str(error)
-    return iter(events(timed)), ""
+    timed = prepared.card.device.timed
+    assert timed is not None
+    return iter(events(timed))

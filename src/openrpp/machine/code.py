@@ -9,15 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from openrpp.isa.columns import DVA, TOKENS, reads, writes
+from openrpp.isa.columns import DVA, PRINT_WORD, PRINT_WORDS, TOKENS, reads, writes
 from openrpp.isa.form import Form, Kind, Op, Slot
 from openrpp.isa.program import Kernel
 from openrpp.isa.registers import HALF_NAMES, TOKEN_BITS
 from openrpp.isa.table import decode_form
-
-PRINT_WORD = 0xF000_0001
-PRINT_WORDS = 34
-"""A debug print of the vendor's simulator: this word and 33 words of data, skipped by the card."""
 
 _SCALAR_KINDS = {Kind.S16: 16, Kind.S32: 32, Kind.S64: 64}
 _MOVES = {0x71: 0, 0x74: 8}
@@ -93,7 +89,7 @@ def _codes_of(mask: int) -> frozenset[int]:
 
 
 def _moves_of(word: int, pc: int) -> list[tuple[int, int]]:
-    """(source, destination) codes of a COPY or COPYEXT word. Raises CodeError for a source that is no VA, VB, MA, MB."""
+    """(source, destination) codes of a COPY or COPYEXT word. Raises CodeError for sources that cannot be."""
     bank = _MOVES[word >> 24]
     entries = [word >> 5 * index & 31 for index in range((word >> 20 & 3) + 1)]
     moves = [(entry >> 2, (entry & 3) + bank) for entry in entries]
@@ -179,6 +175,8 @@ class Code:
                     pe = None if form.effect == "nop" else self._vector_op(form, pc)
                     return self._column(start, pc + 1, port, moves, pe, forward, terms)
                 case _:
+                    if form.effect.startswith("dot") and not any(op.form.effect == "warp-load" for op in port):
+                        raise CodeError(f"{form.name} needs an LDWARP before it in its column", pc)
                     port.append(self._vector_op(form, pc))
             pc += 1
 
@@ -210,4 +208,4 @@ class Code:
         )
 
 
-__all__ = ["DVA", "Code", "CodeError", "ColumnCode", "VectorOp"]
+__all__ = ["DVA", "PRINT_WORDS", "Code", "CodeError", "ColumnCode", "VectorOp"]

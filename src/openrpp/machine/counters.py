@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from openrpp.isa.form import Cost
 from openrpp.machine.code import ColumnCode
-from openrpp.machine.walk import BlockItem, ColumnItem, Item, Repeat, SyncItem, TransferItem, WordsItem
+from openrpp.machine.items import BlockItem, ColumnItem, Item, Repeat, SyncItem, TransferItem, WordsItem
 
 FLOAT_NAMES = (
     "ADD.F",

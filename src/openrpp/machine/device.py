@@ -63,6 +63,7 @@ class Device:
         self.samples = PassSamples(self.card, self.engine.datapath)
         self.engine.observers = (*self.observers, self.samples)
         self.launches = 0
+        self.timed: Timed | None = None  # the last launch, for traces
 
     def write(self, address: int, array: NDArray[Any]) -> None:
         """Copy an array of any dtype and shape to a device address. Raises LaunchError for what does not fit."""
@@ -126,6 +127,7 @@ class Device:
         after = before.exchange(self.memory)
         timed = walk(self.card, self.memory, launch, bank, tuple(outcome.loaded), self.samples)
         after.exchange(self.memory)
+        self.timed = timed
         result = report(timed, self.engine_name)
         if result.columns != outcome.columns:
             counts = f"{result.columns} columns walked, {outcome.columns} executed"

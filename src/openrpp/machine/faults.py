@@ -84,11 +84,15 @@ class Fault(MachineError):
 
 
 class AccessError(Exception):
-    """An access that a memory refuses, before the engine knows its place: which fault, sentence, lane, address."""
+    """An access that a memory refuses, before the engine knows its place: which fault, sentence, lane, address.
+
+    `word` is that of the operation, once it is known.
+    """
 
     def __init__(self, fault: type[Fault], sentence: str, lane: int, address: int) -> None:
         super().__init__(sentence)
         self.fault, self.sentence, self.lane, self.address = fault, sentence, lane, address
+        self.word: int | None = None
 
 
 class OutOfBounds(Fault):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from openrpp.arch import Card, Level
-from openrpp.machine.walk import BlockItem, ColumnItem, Item, Repeat, SyncItem, TransferItem, WordsItem
+from openrpp.machine.items import BlockItem, ColumnItem, Item, Repeat, SyncItem, TransferItem, WordsItem
 
 SETTLE = 4096
 """Rounds of a loop after which it is extrapolated even if its state has not repeated exactly."""
@@ -91,9 +91,16 @@ class Event:
 class Pipeline:
     """State of the recurrence; `run` feeds items."""
 
-    def __init__(self, rates: Rates, passes: Passes, watch: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        passes: Passes,
+        watch: Callable[[Event], None] | None = None,
+        direct: Callable[[ColumnItem], float] = lambda item: 0.0,
+    ) -> None:
         self.rates = rates
         self.passes = passes
+        self.direct = direct  # DDR bytes that a column moves by itself
         self.watch = watch
         self.issue = 0
         self.start = -rates.latency
@@ -103,6 +110,10 @@ class Pipeline:
         self.dma_free = 0
         self.dma_done = 0
         self.settled = True
+        # Loops that ended already: (loop, state at entry) -> (state at the end, ticks).
+        self._known: dict[tuple[int, tuple[int, ...]], tuple[tuple[int, ...], int]] = {}
+        self._numbers: dict[int, int] = {}
+        self._equal: dict[object, int] = {}
         self._occupancy: dict[tuple[int, int, int | None], int] = {}
 
     def run(self, items: tuple[Item, ...]) -> None:
@@ -135,7 +146,8 @@ class Pipeline:
         found = self._occupancy.get(key)
         if found is None:
             passes = self.passes(item) if item.passes is None else item.passes
-            found = max(item.warps * self.rates.cycle, round(passes * self.rates.cycle))
+            moving = round(self.direct(item) * self.rates.ddr_ticks)
+            found = max(item.warps * self.rates.cycle, round(passes * self.rates.cycle), moving)
             if any(op.form.effect == "warp-load" for op in item.code.port):
                 found += self.rates.ldwarp
             self._occupancy[key] = found
@@ -173,11 +185,19 @@ class Pipeline:
     def _state(self) -> tuple[int, ...]:
         """All times relative to the sequencer's; times long past can no longer matter and count as equal."""
         now = self.issue
-        past = now - max(self.rates.latency, 1)
-        return tuple(
-            max(time, past) - now
-            for time in (self.start, self.end, self.dma_free, self.dma_done, *self.starts, *self.ends)
-        )
+        least = -max(self.rates.latency, 1)
+        past = now + least
+        times = (self.start, self.end, self.dma_free, self.dma_done, *self.starts, *self.ends)
+        return tuple([time - now if time > past else least for time in times])
+
+    def _restore(self, state: tuple[int, ...], issue: int) -> None:
+        """Take up a relative state at a sequencer's time."""
+        self.issue = issue
+        times = [time + issue for time in state]
+        self.start, self.end, self.dma_free, self.dma_done = times[:4]
+        count = len(self.starts)
+        self.starts.extend(times[4 : 4 + count])
+        self.ends.extend(times[4 + count :])
 
     def _shift(self, ticks: int) -> None:
         self.issue += ticks
@@ -191,12 +211,35 @@ class Pipeline:
             times.extend(moved)
 
     def _repeat(self, item: Repeat) -> None:
-        seen: dict[tuple[int, ...], tuple[int, int]] = {self._state(): (0, self.issue)}
-        done = 0
+        """Run a loop; one that was entered in this very state before ends as it did then."""
+        if self.watch:
+            for _ in range(item.count):
+                self.run(item.items)
+            return
+        entry, entered = self._state(), self.issue
+        key = (self._number(item), entry)
+        known = self._known.get(key)
+        if known is not None:
+            self._restore(known[0], entered + known[1])
+        elif self._rounds(item, entry):
+            self._known[key] = (self._state(), self.issue - entered)
+
+    def _number(self, item: Item) -> int:
+        """The same number for equal items, wherever they stand."""
+        number = self._numbers.get(id(item))
+        if number is None:
+            same = (item.count, *map(self._number, item.items)) if isinstance(item, Repeat) else item
+            number = self._numbers[id(item)] = self._equal.setdefault(same, len(self._equal))
+        return number
+
+    def _rounds(self, item: Repeat, entry: tuple[int, ...]) -> bool:
+        """Run rounds until the state repeats, then move on by whole periods; False where it never does."""
+        seen: dict[tuple[int, ...], tuple[int, int]] = {entry: (0, self.issue)}
+        done, periodic = 0, False
         while done < item.count:
             self.run(item.items)
             done += 1
-            if self.watch:
+            if periodic:
                 continue
             state = self._state()
             if state in seen:
@@ -205,13 +248,14 @@ class Pipeline:
                 rounds = (item.count - done) // period
                 self._shift(rounds * ticks)
                 done += rounds * period
-                seen = {}
-            elif done >= SETTLE and done < item.count:
+                periodic = True  # what is left is less than a period
+            elif done == SETTLE:
                 # Something drifts (a queue that grows): carry the mean of the last rounds on.
-                half = [issue for before, issue in seen.values() if before == done // 2]
-                mean = (self.issue - half[0]) / (done - done // 2)
+                (half,) = (issue for before, issue in seen.values() if before == SETTLE // 2)
+                mean = (self.issue - half) / (SETTLE - SETTLE // 2)
                 self._shift(round(mean * (item.count - done)))
                 self.settled = False
-                return
+                return False
             else:
                 seen[state] = (done, self.issue)
+        return True

@@ -131,6 +131,7 @@ class _Run:
         self.queue: list[Step] = []
         self.number = 0
         self.warps = 0
+        self.repeated = 0  # columns that REPEAT ran; they count for the budget
 
     # --- faults ------------------------------------------------------------------------------------------------
 
@@ -186,7 +187,7 @@ class _Run:
             raise self.fault(IllegalWord, str(error), error.word) from None
 
     def _check_budget(self, pc: int) -> None:
-        if self.outcome.words > self.engine.max_words:
+        if self.outcome.words + self.repeated > self.engine.max_words:
             limit = f"the launch passed its budget of {self.engine.max_words} words"
             raise self.fault(RunawayLoop, f"{limit}; raise max_words if it is meant to run this long", pc)
 
@@ -225,22 +226,25 @@ class _Run:
                 return None
         return op.values["target"]
 
+    def _parameter(self, op: Op, pc: int) -> int:
+        """Offset of a parameter word that lies in its bank."""
+        offset, nbytes = op.values["p"], op.form.width // 8
+        last = self.engine.memory.fram[self.fram.bank].data.size - 1
+        if offset + nbytes - 1 > last:
+            sentence = f"{op.form.name} needs {nbytes} bytes at {offset:#x}; parameter memory ends at {last:#x}"
+            raise self.fault(OutOfBounds, sentence, pc)
+        return offset
+
     def _load_parameter(self, op: Op, pc: int) -> None:
-        offset, width = op.values["p"], op.form.width
-        try:
-            value = self.fram.load(offset, width)
-        except IndexError:
-            raise self.fault(OutOfBounds, f"parameter memory ends before byte {offset:#x}", pc) from None
+        offset, width = self._parameter(op, pc), op.form.width
+        value = self.fram.load(offset, width)
         if self.launch.data_words and offset // 2 in self.launch.data_words:
             self.outcome.loaded.append(value)
         self.scalars.set(op.values["d"], width, value)
 
     def _store_parameter(self, op: Op, pc: int) -> None:
-        offset, width = op.values["p"], op.form.width
-        try:
-            self.fram.store(offset, width, operand(op, "a", self.scalars))
-        except IndexError:
-            raise self.fault(OutOfBounds, f"parameter memory ends before byte {offset:#x}", pc) from None
+        offset = self._parameter(op, pc)
+        self.fram.store(offset, op.form.width, operand(op, "a", self.scalars))
         if offset == DMA_LENGTH:
             self.flush()
             self._transfer(pc)
@@ -280,6 +284,7 @@ class _Run:
             after = pc + 1
             for _ in range(columns):
                 after = self._one_column(after)
+                self.repeated += 1
                 self._check_budget(pc)
         if times == 0:
             for _ in range(columns):
@@ -287,17 +292,22 @@ class _Run:
         return after
 
     def _one_column(self, pc: int) -> int:
-        while (op := self._fetch(pc)) is not None:
-            if op.form.effect in ("jump", "repeat", "end"):
-                raise self.fault(IllegalWord, f"{op.form.name} stands inside a repeated column", pc)
+        while (op := self._inner(pc)) is not None:
             self.scalar(op, pc)
             pc += 1
         return self.column(pc)
 
     def _skip_column(self, pc: int) -> int:
-        while self._fetch(pc) is not None:
+        while self._inner(pc) is not None:
             pc += 1
         return self._column_code(pc).next
+
+    def _inner(self, pc: int) -> Op | None:
+        """A scalar operation inside a repeated column."""
+        op = self._fetch(pc)
+        if op is not None and op.form.effect in ("jump", "repeat", "end"):
+            raise self.fault(IllegalWord, f"{op.form.name} stands inside a repeated column", pc)
+        return op
 
     def _extension(self, group: str, name: str, pc: int) -> None:
         if group and group not in self.extensions:
@@ -349,7 +359,7 @@ class _Run:
                 observer.after(step, lanes, part)
         except AccessError as error:
             self.number = step.number
-            word = step.column.start
+            word = step.column.start if error.word is None else error.word
             lane = part.start + error.lane
             raise self.fault(error.fault, error.sentence, word, lane, error.address) from None
 

@@ -1,13 +1,16 @@
-"""Port passes measured on the addresses that an engine really used."""
+"""Port passes and DDR lines measured on the addresses that an engine really used."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openrpp.arch import Card
-from openrpp.isa.form import Slot
+from openrpp.isa.form import Cost, Slot
+from openrpp.isa.numeric import mask_selects
 from openrpp.isa.table.port import Lanes
-from openrpp.machine.banks import gather_passes, vector_passes
+from openrpp.machine.banks import WARP, Access, Ports, lines
+from openrpp.machine.code import VectorOp
 from openrpp.machine.observe import Observer
 from openrpp.machine.reference import Step
 from openrpp.machine.vectors import Datapath
@@ -24,17 +27,19 @@ class PassSamples(Observer):
     """
 
     def __init__(self, card: Card, datapath: Datapath, every: int = STRIDE) -> None:
-        self.banks = card.sram.banks.value
-        self.port_bytes = card.sram.port_bytes.value
+        self.ports = Ports.of(card)
         self.datapath = datapath
         self.every = every
         self.executed: dict[int, int] = {}
+        self.line = card.ddr.line.value
         self.totals: dict[int, tuple[int, int]] = {}
+        self.traffic: dict[int, tuple[int, int, int]] = {}  # bytes read and written in DDR, executions
 
     def reset(self) -> None:
         """Forget the previous launch."""
         self.executed.clear()
         self.totals.clear()
+        self.traffic.clear()
 
     def mean(self, start: int) -> float | None:
         """Mean passes over all warps per execution, None where nothing was measured."""
@@ -42,6 +47,13 @@ class PassSamples(Observer):
             return None
         passes, times = self.totals[start]
         return passes / times
+
+    def direct(self, start: int) -> tuple[float, float] | None:
+        """Mean DDR bytes (read, written) of direct accesses per execution, None where nothing was measured."""
+        if start not in self.traffic:
+            return None
+        read, written, times = self.traffic[start]
+        return read / times, written / times
 
     def before(self, step: Step, lanes: Lanes, part: slice) -> None:
         """Measure a column that is about to run for all its lanes."""
@@ -55,17 +67,32 @@ class PassSamples(Observer):
             return
         passes, times = self.totals.get(start, (0, 0))
         self.totals[start] = (passes + self._passes(step, lanes, part), times + 1)
+        if any(op.form.cost is Cost.DIRECT for op in step.column.port):
+            self._direct(step, lanes, part)
+
+    def _direct(self, step: Step, lanes: Lanes, part: slice) -> None:
+        read, written, times = self.traffic.get(step.column.start, (0, 0, 0))
+        for op, captured in zip(step.column.port, step.captured, strict=False):
+            if op.form.cost is Cost.DIRECT:
+                addresses = self.datapath.addresses(op, lanes, part, captured)
+                moved = lines(addresses, self.line, self._chosen(op, lanes, part, captured)) * self.line
+                read += moved if op.form.effect != "store-ddr" else 0
+                written += moved if op.form.effect != "load-ddr" else 0
+        self.traffic[step.column.start] = (read, written, times + 1)
 
     def _passes(self, step: Step, lanes: Lanes, part: slice) -> int:
         paths = {Slot.SEQUENTIAL: 0, Slot.GATHER: 0}
         for op, captured in zip(step.column.port, step.captured, strict=False):
-            if op.form.slot not in paths or op.form.effect == "warp-load":
-                continue
-            addresses = self.datapath.addresses(op, lanes, part, captured)
-            if op.form.effect == "dot":
-                paths[op.form.slot] += vector_passes(addresses, 2 * captured["l"], self.port_bytes)
-                continue
-            if op.form.effect == "store-masked":
-                addresses = addresses[self.datapath.vectors.halves[op.op.values["c"]][part] != 0]
-            paths[op.form.slot] += gather_passes(np.asarray(addresses), self.banks)
+            if op.form.slot in paths and op.form.cost is not Cost.WARP_VECTOR:
+                addresses = self.datapath.addresses(op, lanes, part, captured)
+                chosen = self._chosen(op, lanes, part, captured)
+                paths[op.form.slot] += self.ports.passes(Access.of(op.form), addresses, captured.get("l", 0), chosen)
         return max(paths.values())
+
+    def _chosen(self, op: VectorOp, lanes: Lanes, part: slice, captured: dict[str, int]) -> NDArray[np.bool_] | None:
+        """Lanes that take part in a masked access, None for all."""
+        if op.form.effect == "load-masked":
+            return mask_selects(self.datapath.numerics, captured["m"], lanes.i % WARP)
+        if "c" in op.form.operands:
+            return self.datapath.vectors.halves[op.op.values["c"]][part] != 0
+        return None

@@ -1,242 +1,275 @@
-"""Scalar registers whose steps per loop iteration are known, and how each scalar operation carries them on."""
+"""The sequencer's state as 16-bit cells whose steps per loop iteration are followed, and how operations carry them on.
+
+Cells 0 to 31 are the scalar registers, 32 to 35 the block's x, y, z and running number; behind them stand the words of
+parameter memory that the kernel has written, in aligned pairs. A 32-bit write makes a pair of cells, low half first,
+whose slope is that of the pair as a whole. Slopes, reads and writes are followed only while a level is watched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from openrpp.isa.form import Kind, Op
-from openrpp.machine.affine import NONE, Constraint, Slope, plus, reduced, times
+from openrpp.machine.affine import (
+    FAR,
+    INVARIANT,
+    Constraint,
+    Slope,
+    followed,
+    opaque,
+    plus,
+    reduced,
+    shifted_right,
+    times,
+)
 
 REGISTERS = 32
+BLOCK = 32
+"""First of the four cells of the block's position."""
+FIRST_WORD = 36
 
 
-class Registers:
-    """Values of the 32 registers and their steps; a 32-bit write keeps the steps of the pair as a whole."""
+@dataclass
+class Traffic:
+    """Cells that a watched level has written, and those that it read before it wrote them."""
+
+    written: set[int] = field(default_factory=set[int])
+    live_in: set[int] = field(default_factory=set[int])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state at one moment."""
+
+    values: tuple[int, ...]
+    paired: tuple[bool, ...]
+
+
+class Cells:
+    """Values of the cells, and their slopes."""
 
     def __init__(self) -> None:
-        self.values = [0] * REGISTERS
-        self.steps: list[Slope] = [NONE] * REGISTERS
-        self.pair: list[bool] = [False] * REGISTERS  # at an even register: the steps there are those of the pair
-        self.written: dict[int, set[int]] = {}  # level -> registers written since it is watched
-        self.live_in: dict[int, set[int]] = {}  # level -> registers read before they were written
-        self.unmoved: set[int] = set()  # levels at whose end some register was not a step further on
+        self.values = [0] * FIRST_WORD
+        self.paired = [False] * FIRST_WORD  # at an even cell: it and the next were last written as a pair
+        self.slopes: list[Slope] = [INVARIANT] * FIRST_WORD  # of a pair: at its even cell
+        self.watched: dict[int, Traffic] = {}
 
-    # --- access ---------------------------------------------------------------------------------------------------
+    def add_pair(self, low: int, high: int) -> int:
+        """Two more cells, for a pair of parameter words; the first of them."""
+        cell = len(self.values)
+        self.values += [low, high]
+        self.paired += [False, False]
+        self.slopes += [INVARIANT, INVARIANT]
+        for traffic in self.watched.values():
+            traffic.live_in |= {cell, cell + 1}
+        return cell
 
-    def get(self, register: int, width: int) -> tuple[int, Slope]:
-        """Value and steps of a register or a pair."""
-        for level, written in self.written.items():
-            self.live_in[level].update(
-                {register, (register + 1) & 31} - written if width == 32 else {register} - written
-            )
+    @staticmethod
+    def after(cell: int) -> int:
+        """The cell of the high half; register 31 is followed by register 0."""
+        return (cell + 1) % REGISTERS if cell < REGISTERS else cell + 1
+
+    def value(self, cell: int, width: int) -> int:
+        """The unsigned value of a cell (16) or of it and the next (32)."""
+        return self.values[cell] if width == 16 else self.values[cell] | self.values[self.after(cell)] << 16
+
+    # --- access while a level is watched ---------------------------------------------------------------------------
+
+    def get(self, cell: int, width: int) -> tuple[int, Slope]:
+        """Value and slope; the levels note the read."""
+        touched = {cell} if width == 16 else {cell, self.after(cell)}
+        for traffic in self.watched.values():
+            traffic.live_in |= touched - traffic.written
         if width == 16:
-            return self.values[register], self._half(register)
-        high = (register + 1) & 31
-        value = self.values[register] | self.values[high] << 16
-        if register % 2 == 0 and self.pair[register]:
-            return value, self.steps[register]
-        low_steps, high_steps = self._half(register), self._half(high)
-        return value, NONE if low_steps == NONE and high_steps == NONE else None
+            return self.values[cell], self._half(cell)
+        if cell % 2 == 0 and self.paired[cell]:
+            return self.value(cell, 32), self.slopes[cell]
+        return self.value(cell, 32), opaque(self._half(cell), self._half(self.after(cell)))
 
-    def _half(self, register: int) -> Slope:
-        even = register & ~1
-        if not self.pair[even]:
-            return self.steps[register]
-        steps = self.steps[even]
-        if not steps:
-            return steps
-        return reduced(steps, 16) if register == even else None
+    def _half(self, cell: int) -> Slope:
+        even = cell & ~1
+        if not self.paired[even]:
+            return self.slopes[cell]
+        slope = self.slopes[even]
+        return reduced(slope, 16) if cell == even else opaque(slope)
 
-    def set(self, register: int, width: int, value: int, steps: Slope) -> None:
-        """Store a value of 16 or 32 bits with its steps."""
-        for written in self.written.values():
-            written.update((register, (register + 1) & 31) if width == 32 else (register,))
-        if width == 32 and register % 2 == 0:
-            self.values[register], self.values[register + 1] = value & 0xFFFF, value >> 16 & 0xFFFF
-            self.pair[register] = True
-            self.steps[register] = reduced(steps, 32)
+    def set(self, cell: int, width: int, value: int, slope: Slope) -> None:
+        """Store a value of 16 or 32 bits with its slope; the levels note the write."""
+        if width == 32 and cell % 2:
+            self.set(cell, 16, value, opaque(slope))
+            self.set(self.after(cell), 16, value >> 16, opaque(slope))
             return
-        if width == 32:
-            odd = NONE if steps == NONE else None
-            self.set(register, 16, value, odd)
-            self.set((register + 1) & 31, 16, value >> 16, odd)
+        even = cell & ~1
+        if width == 16 and self.paired[even]:
+            self.slopes[even], self.slopes[even + 1] = self._half(even), self._half(even + 1)
+        for traffic in self.watched.values():
+            traffic.written.add(cell)
+            if width == 32:
+                traffic.written.add(cell + 1)
+        self.store(cell, width, value)
+        self.slopes[cell] = reduced(slope, width)
+
+    def store(self, cell: int, width: int, value: int) -> None:
+        """Store a value while no level is watched."""
+        self.values[cell] = value & 0xFFFF
+        if width == 16:
+            self.paired[cell & ~1] = False
             return
-        even = register & ~1
-        if self.pair[even]:
-            self.steps[even], self.steps[even + 1] = self._half(even), self._half(even + 1)
-            self.pair[even] = False
-        self.values[register] = value & 0xFFFF
-        self.steps[register] = reduced(steps, 16)
+        high = self.after(cell)
+        self.values[high] = value >> 16 & 0xFFFF
+        self.paired[cell & ~1] = self.paired[high & ~1] = False
+        if cell % 2 == 0:
+            self.paired[cell] = True
 
     # --- levels ---------------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-        """All values, and which registers are pairs."""
-        return tuple(self.values), tuple(self.pair)
+    def snapshot(self) -> Snapshot:
+        """The present state."""
+        return Snapshot(tuple(self.values), tuple(self.paired))
 
-    def _units(self, pairs: tuple[bool, ...]) -> Iterator[tuple[int, int]]:
-        """(register, width) of every independent value."""
-        for register in range(REGISTERS):
-            if pairs[register & ~1]:
-                if register % 2 == 0:
-                    yield register, 32
+    def units(self) -> Iterator[tuple[int, int]]:
+        """(cell, width) of every independent value."""
+        for even in range(0, len(self.values), 2):
+            if self.paired[even]:
+                yield even, 32
             else:
-                yield register, 16
+                yield even, 16
+                yield even + 1, 16
 
-    @staticmethod
-    def _join(values: tuple[int, ...], register: int, width: int) -> int:
-        return values[register] if width == 16 else values[register] | values[register + 1] << 16
+    def change(self, cell: int, width: int, before: Snapshot) -> int:
+        """Signed change of a value since a snapshot, of least size."""
+        then = before.values[cell] if width == 16 else before.values[cell] | before.values[cell + 1] << 16
+        half = 1 << (width - 1)
+        return (self.value(cell, width) - then + half) % (2 * half) - half
 
-    def differences(self, before: tuple[int, ...], now: tuple[int, ...], pairs: tuple[bool, ...]) -> tuple[int, ...]:
-        """Signed change of every value between two snapshots."""
-        found = [0] * REGISTERS
-        for register, width in self._units(pairs):
-            change = self._join(now, register, width) - self._join(before, register, width)
-            half = 1 << (width - 1)
-            found[register] = (change + half) % (2 * half) - half
-        return tuple(found)
+    def watch(self, level: int, before: Snapshot) -> dict[int, int]:
+        """Start to watch: every value is taken to go on as it did since a snapshot. Returns the steps by cell."""
+        self.watched[level] = Traffic()
+        steps: dict[int, int] = {}
+        for cell, width in self.units():
+            if step := self.change(cell, width, before):
+                steps[cell] = step
+                self.slopes[cell] = {**self.slopes[cell], level: step}
+        return steps
 
-    def add_level(self, level: int, steps: tuple[int, ...], pairs: tuple[bool, ...]) -> None:
-        """Start to watch: every value has this step per iteration of the level."""
-        self.written[level], self.live_in[level] = set(), set()
-        for register, _ in self._units(pairs):
-            slope = self.steps[register]
-            if steps[register] and slope is not None:
-                self.steps[register] = reduced({**slope, level: steps[register]}, 32 if pairs[register & ~1] else 16)
-
-    def remove_level(self, level: int) -> None:
+    def unwatch(self, level: int) -> None:
         """Stop to watch."""
-        del self.written[level], self.live_in[level]
-        self.unmoved.discard(level)
-        for register, slope in enumerate(self.steps):
-            if slope and level in slope:
-                self.steps[register] = {key: step for key, step in slope.items() if key != level}
+        del self.watched[level]
+        for cell, slope in enumerate(self.slopes):
+            if level in slope:
+                self.slopes[cell] = {key: step for key, step in slope.items() if key != level}
 
-    def moved(
-        self,
-        level: int,
-        before: tuple[int, ...],
-        steps: tuple[int, ...],
-        pairs: tuple[bool, ...],
-        slopes: tuple[Slope, ...],
-    ) -> bool:
-        """Whether every value that the iteration starts from stands one step further and moves as it did.
-
-        Values that the iteration computes anew before it reads them need not: the level is marked as `stale`.
-        """
-        now = tuple(self.values)
-        for register, width in self._units(pairs):
-            change = self._join(now, register, width) - self._join(before, register, width)
-            right = (change - steps[register]) % (1 << width) == 0 and self.steps[register] == slopes[register]
-            if right and self.steps[register] is not None:
-                continue
-            touched = {register, register + 1} if width == 32 else {register}
-            if touched & self.live_in[level]:
-                return False
-            if touched & self.written[level] or not right:
-                self.unmoved.add(level)
-        return True
-
-    def stale(self, level: int) -> bool:
-        """Whether some register of the level could not be moved and must be computed again."""
-        return level in self.unmoved
-
-    def shift(self, steps: tuple[int, ...], pairs: tuple[bool, ...], iterations: int) -> None:
-        """Move every value by a number of iterations; the steps of other levels stay."""
-        now = tuple(self.values)
-        for register, width in self._units(pairs):
-            value = (self._join(now, register, width) + steps[register] * iterations) % (1 << width)
-            self.values[register] = value & 0xFFFF
-            if width == 32:
-                self.values[register + 1] = value >> 16
+    def move(self, cell: int, width: int, distance: int) -> None:
+        """Add to a value, as skipped iterations would have done; its slope in other levels stays."""
+        value = self.value(cell, width) + distance
+        self.values[cell] = value & 0xFFFF
+        if width == 32:
+            self.values[cell + 1] = value >> 16 & 0xFFFF
 
 
-_WIDTHS = {Kind.S16: 16, Kind.S32: 32}
+# --- operations ----------------------------------------------------------------------------------------------------
+
+WIDTHS = {Kind.S16: 16, Kind.S32: 32}
+Read = tuple[int, Slope, int]
+"""Value, slope and width of a source."""
 
 
-def advance(op: Op, registers: Registers) -> list[Constraint | None]:
-    """Carry out an arithmetic operation on values and steps.
+def quick(op: Op, cells: Cells) -> Callable[[], None]:
+    """An arithmetic operation on values alone, for the time in which no level is watched."""
+    define = op.form.define
+    assert define is not None
+    sources = [_reader(op, name, cells) for name in op.form.sources]
+    target, width, store = op.values["d"], WIDTHS[op.form.operands["d"].kind], cells.store
+    if len(sources) == 1:
+        (only,) = sources
+        return lambda: store(target, width, define(only()))
+    first, second = sources
+    if width == 16:
+        values, paired, even = cells.values, cells.paired, target & ~1
 
-    Returns what it decided: constraints under which the steps stay right, None for a decision by an opaque value.
-    """
-    read: list[tuple[int, Slope, int]] = []
+        def short() -> None:
+            values[target] = define(first(), second()) & 0xFFFF
+            paired[even] = False
+
+        return short
+    return lambda: store(target, width, define(first(), second()))
+
+
+def _reader(op: Op, name: str, cells: Cells) -> Callable[[], int]:
+    values, place = cells.values, op.values[name]
+    match WIDTHS.get(op.form.operands[name].kind):
+        case None:
+            return lambda: place
+        case 16:
+            return lambda: values[place]
+        case _:
+            high = cells.after(place)
+            return lambda: values[place] | values[high] << 16
+
+
+def advance(op: Op, cells: Cells) -> list[Constraint]:
+    """Carry out an arithmetic operation on values and slopes; the constraints under which the slopes stay right."""
+    read: list[Read] = []
     for name in op.form.sources:
-        width = _WIDTHS.get(op.form.operands[name].kind)
-        value, slope = (op.values[name], NONE) if width is None else registers.get(op.values[name], width)
+        width = WIDTHS.get(op.form.operands[name].kind)
+        value, slope = (op.values[name], INVARIANT) if width is None else cells.get(op.values[name], width)
         read.append((value, slope, width or 16))
     define = op.form.define
     assert define is not None
-    result = define(*(value for value, _, _ in read))
-    target = op.form.operands["d"].kind
-    width = _WIDTHS[target]
-    if all(slope == NONE for _, slope, _ in read):
-        registers.set(op.values["d"], width, result, NONE)
-        return []
-    slope, decided = _carry(op.form.name.split("."), read)
-    registers.set(op.values["d"], width, result, slope)
-    return decided
+    result, width = define(*(value for value, _, _ in read)), WIDTHS[op.form.operands["d"].kind]
+    slope, conditions = _carry(op.form.name.split("."), read) if any(slope for _, slope, _ in read) else (INVARIANT, [])
+    cells.set(op.values["d"], width, result, slope)
+    return [condition for condition in conditions if condition.steps]
 
 
-def _carry(name: list[str], read: list[tuple[int, Slope, int]]) -> tuple[Slope, list[Constraint | None]]:
-    """Steps of a result whose sources have steps, and the constraints under which they hold."""
+def _carry(name: list[str], read: list[Read]) -> tuple[Slope, list[Constraint]]:
+    """Slope of a result, at least one of whose sources has one, and the constraints under which it holds."""
     first, slope, width = read[0]
-    second, other = (read[1][0], read[1][1]) if len(read) > 1 else (0, NONE)
+    second, other = (read[1][0], read[1][1]) if len(read) > 1 else (0, INVARIANT)
     match name[0]:
         case "MOVE":
             return slope, []
+        case "CVT":
+            return slope, [_unwrapped(first, slope, 16)] if width == 16 else []
+        case "NOT":
+            return times(slope, -1), []
         case "ADD":
             return plus(slope, other), []
         case "SUB":
             return plus(slope, other, -1), []
-        case "SHL" if other == NONE:
-            return times(slope, 1 << second), []
-        case "CVT":
-            return _widened(name[1:] == ["U16", "U32"], first, slope)
-        case "MUL":
-            return _product(name, read)
+        case "SHL" if not other:
+            return times(slope, 1 << min(second, width)), []
+        case "SHR" if not other:
+            return shifted_right(slope, second), [_unwrapped(first, slope, width)]
+        case "MUL" if not (slope and other):
+            moving, steps, factor = (first, slope, second) if slope else (second, other, first)
+            return times(steps, factor), [_unwrapped(moving, steps, 16)] if "WIDE" in name else []
         case "CMP":
-            return NONE, _compared(name, first - second, plus(slope, other, -1), width, read)
+            return _compared(name, read)
         case _:
-            return None, []
+            return opaque(slope, other), []
 
 
-def _widened(up: bool, value: int, slope: Slope) -> tuple[Slope, list[Constraint | None]]:
-    if not up or not slope:
-        return slope, []
-    return slope, [Constraint("range", value, slope)]
+def _unwrapped(value: int, slope: Slope, width: int) -> Constraint:
+    """A value goes on as a plain number, without wrapping round."""
+    return Constraint("range", value, followed(slope), width, 0, (1 << width) - 1)
 
 
-def _product(name: list[str], read: list[tuple[int, Slope, int]]) -> tuple[Slope, list[Constraint | None]]:
-    (a, slope_a, _), (b, slope_b, _) = read
-    if slope_a and slope_b:
-        return None, []
-    if slope_a is None or slope_b is None:
-        return None, []
-    slope = times(slope_a, b) if slope_a else times(slope_b, a)
-    if "WIDE" not in name:
-        return slope, []
-    value, steps = (a, slope_a) if slope_a else (b, slope_b)
-    return slope, [Constraint("range", value, steps)]
-
-
-def _compared(
-    name: list[str], difference: int, steps: Slope, width: int, read: list[tuple[int, Slope, int]]
-) -> list[Constraint | None]:
-    if steps is None:
-        return [None]
-    if "EQ" in name or "NE" in name:
-        if not steps:
-            return []
-        return [Constraint("nonzero" if difference % (1 << width) else "zero", difference, steps, width)]
-    facts: list[Constraint | None] = []
-    limit = (1 << width) - 1 if "U16" in name or "U32" in name else (1 << (width - 1)) - 1
-    for value, slope, _ in read:
-        if slope:
-            facts.append(Constraint("range", value, slope, width, 0, limit))
-    holds = difference < 0 if "LT" in name else difference <= 0
-    far = 1 << 40
-    edge = -1 if "LT" in name else 0
-    if steps:
-        low, high = (-far, edge) if holds else (edge + 1, far)
-        facts.append(Constraint("range", difference, steps, width, low, high))
-    return facts
+def _compared(name: list[str], read: list[Read]) -> tuple[Slope, list[Constraint]]:
+    """A comparison stays what it is, as far as its operands are followed."""
+    (first, slope, width), (second, other, _) = read
+    _, kind, relation = name
+    unknown: Slope = {level: None for both in (slope, other) for level, step in both.items() if step is None}
+    if relation in ("EQ", "NE"):
+        kept = "nonzero" if first != second else "zero"
+        return unknown, [Constraint(kept, first - second, followed(plus(slope, other, -1)), width)]
+    low, high = (0, (1 << width) - 1) if kind.startswith("U") else (-(1 << (width - 1)), (1 << (width - 1)) - 1)
+    first, second = ((value - low) % (1 << width) + low for value in (first, second))
+    edge = -1 if relation == "LT" else 0
+    bounds = (-FAR, edge) if first - second <= edge else (edge + 1, FAR)
+    return unknown, [
+        Constraint("range", first, followed(slope), width, low, high),
+        Constraint("range", second, followed(other), width, low, high),
+        Constraint("range", first - second, followed(plus(slope, other, -1)), width, *bounds),
+    ]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from openrpp.arch import LEVELS, Card, Level
+from openrpp.isa.form import Cost
+from openrpp.machine.banks import WARP
 from openrpp.machine.counters import count, tally
+from openrpp.machine.items import ColumnItem, Item, Repeat, SyncItem, TransferItem
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
 from openrpp.machine.pipeline import Event, Passes, Pipeline, Rates
 from openrpp.machine.report import LaunchReport, Roofline, Span
 from openrpp.machine.sample import PassSamples
-from openrpp.machine.walk import ColumnItem, Item, Repeat, SyncItem, TransferItem, Walk
+from openrpp.machine.walk import Walk
 
-BF16_MAC_FLOPS = 2
+MAC_FLOPS = 2
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,22 @@ class Timed:
         """Port passes of a column whose addresses depend on data: measured, or one per warp where no engine ran."""
         measured = self.samples.mean(item.code.start) if self.samples else None
         return item.warps if measured is None else measured
+
+    def direct(self, item: ColumnItem) -> tuple[float, float]:
+        """DDR bytes (read, written) of a column's direct accesses: measured, or those of consecutive words."""
+        read, written = 0.0, 0.0
+        if not any(op.form.cost is Cost.DIRECT for op in item.code.port):
+            return read, written
+        measured = self.samples.direct(item.code.start) if self.samples else None
+        if measured is not None:
+            return measured
+        line = self.card.ddr.line.value
+        for op in item.code.port:
+            if op.form.cost is Cost.DIRECT:
+                moved = item.warps * ceil(WARP * op.form.width / 8 / line) * line
+                read += moved if op.form.effect != "store-ddr" else 0
+                written += moved if op.form.effect != "load-ddr" else 0
+        return read, written
 
 
 def walk(
@@ -48,10 +68,14 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
     """Time a walked launch. `engine` names the engine whose data-dependent measurements it uses."""
     card, launch, items = timed.card, timed.launch, timed.items
     counters = count(items)
+    direct = _count_direct(timed, counters)
     runs: dict[Level, Pipeline] = {level: _run(timed, level) for level in LEVELS}
     bounds = _bounds(timed, counters)
-    # Memory ports are shared: all accesses together need at least this long, whatever the columns do.
-    cycles = {level: max(pipeline.finish / pipeline.rates.cycle, bounds["ports"]) for level, pipeline in runs.items()}
+    # Ports and DDR are shared: all accesses together need at least this long, whatever the columns do.
+    cycles = {
+        level: max(run.finish, direct * run.rates.ddr_ticks, bounds["ports"] * run.rates.cycle) / run.rates.cycle
+        for level, run in runs.items()
+    }
     span = Span(cycles["low"], cycles["nominal"], cycles["high"])
     per_cycle = 1e-6 / card.clock.core.value
     nominal = runs["nominal"]
@@ -77,9 +101,21 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
 
 def _run(timed: Timed, level: Level, watch: Callable[[Event], None] | None = None) -> Pipeline:
     passes: Passes = timed.passes
-    pipeline = Pipeline(Rates.of(timed.card, level), passes, watch)
+    pipeline = Pipeline(Rates.of(timed.card, level), passes, watch, lambda item: sum(timed.direct(item)))
     pipeline.run(timed.items)
     return pipeline
+
+
+def _count_direct(timed: Timed, counters: dict[str, int]) -> float:
+    """Add the DDR bytes of direct accesses to the counters; their number."""
+    read, written = 0.0, 0.0
+    for item, times in tally(timed.items).items():
+        if isinstance(item, ColumnItem):
+            more = timed.direct(item)
+            read, written = read + times * more[0], written + times * more[1]
+    counters["ddr_bytes_read"] += round(read)
+    counters["ddr_bytes_written"] += round(written)
+    return read + written
 
 
 def _bounds(timed: Timed, counters: dict[str, int]) -> dict[str, float]:
@@ -124,17 +160,17 @@ def _utilisation(card: Card, counters: dict[str, int], bounds: dict[str, float],
 
 
 def _roofline(card: Card, counters: dict[str, int], seconds: float) -> Roofline:
-    """Operations per DDR byte against the dot roof (programs with dot products) or the lane roof, in GFLOP/s."""
-    flops = counters["flops"] + BF16_MAC_FLOPS * counters["dot_macs"]
+    """Operations per DDR byte against the array's roof, in GFLOP/s: a multiply-add per lane, and the dots if any."""
+    flops = counters["flops"] + MAC_FLOPS * counters["dot_macs"]
     ddr_bytes = counters["ddr_bytes_read"] + counters["ddr_bytes_written"]
-    lanes = card.array.columns.value * card.array.lanes.value * card.clock.core.value * 1e-3  # G lane-operations/s
-    roof = lanes * (BF16_MAC_FLOPS * card.array.bf16_macs_per_lane.value if counters["dot_macs"] else 1)
+    macs = 1 + (card.array.bf16_macs_per_lane.value if counters["dot_macs"] else 0)
+    roof = card.array.columns.value * card.array.lanes.value * card.clock.core.value * 1e-3 * MAC_FLOPS * macs
     intensity = flops / ddr_bytes if ddr_bytes else None
     memory_roof = None if intensity is None else intensity * card.ddr.rate.value * card.ddr.efficiency.value
     reached = flops / seconds / 1e9 if seconds else 0.0
     if memory_roof is not None and memory_roof < roof:
         return Roofline(intensity, reached, memory_roof, "DDR")
-    return Roofline(intensity, reached, roof, "dot units" if counters["dot_macs"] else "lanes")
+    return Roofline(intensity, reached, roof, "dot units and lanes" if counters["dot_macs"] else "lanes")
 
 
 def _depends_on_data(timed: Timed) -> int:
@@ -194,7 +230,7 @@ def events(timed: Timed) -> Iterator[TraceEvent]:
             case _:
                 pass
 
-    pipeline = Pipeline(rates, timed.passes, watch)
+    pipeline = Pipeline(rates, timed.passes, watch, lambda item: sum(timed.direct(item)))
     for chunk in _flat(timed.items):
         pipeline.run((chunk,))
         yield from found

@@ -158,19 +158,17 @@ class Datapath:
         pending: list[tuple[Any, Any]] = []
         warp: U16 | None = None
         for op, scalars in zip(column.port, captured, strict=False):
-            if op.form.effect == "warp-load":
-                warp = self.warp_vector(op, scalars)
-            elif op.form.effect in ("dot", "dot-int8"):
-                if warp is None:
-                    raise AccessError(OutOfBounds, f"{op.form.name} without an LDWARP in its column", part.start, 0)
-                addresses = self.addresses(op, lanes, part, scalars)
-                if op.form.effect == "dot":
-                    values = self.dot(addresses, warp, scalars["l"], part.start)
+            try:
+                if op.form.effect == "warp-load":
+                    warp = self.warp_vector(op, scalars)
+                elif op.form.effect in ("dot", "dot-int8"):
+                    assert warp is not None, "decoding refuses a dot product without LDWARP"
+                    self.vectors.pairs[MA][part] = self._dot(op, warp, scalars, lanes, part)
                 else:
-                    values = extended.int8_dot(self, addresses, warp, scalars["l"], part.start)
-                self.vectors.pairs[MA][part] = values
-            else:
-                self._access(op, scalars, lanes, part, pending)
+                    self._access(op, scalars, lanes, part, pending)
+            except AccessError as error:
+                error.word = op.word
+                raise
         result = self._process(column.pe, captured[-1], lanes, part) if column.pe else None
         for source, target in column.moves:
             self.vectors.halves[target][part] = self.vectors.halves[source][part]
@@ -178,6 +176,12 @@ class Datapath:
             target[part] = values
         if result is not None:
             self._result(column.pe, part)[:] = result
+
+    def _dot(self, op: VectorOp, warp: U16, captured: dict[str, int], lanes: Lanes, part: slice) -> Any:
+        addresses = self.addresses(op, lanes, part, captured)
+        if op.form.effect == "dot":
+            return self.dot(addresses, warp, captured["l"], part.start)
+        return extended.int8_dot(self, addresses, warp, captured["l"], part.start)
 
     def _result(self, pe: VectorOp | None, part: slice) -> Any:
         assert pe is not None

@@ -69,6 +69,7 @@ class Ordering(Taint):
         self._touched = (memory.sram16.size, 0)  # hull of the words stored in this epoch
         self._flights: list[Flight] = []
         self._bank = 0
+        self._number = 0  # of the column that the sequencer is at
 
     def attach(self, engine: Reference) -> None:
         """Insist on the order in which a store always comes before the loads of later columns."""
@@ -113,7 +114,6 @@ class Ordering(Taint):
         self._events[event] = StoreEvent(access.op.form.name, access.op.word, access.number, self.place.block)
         self._writer[access.words] = event
         self._writer_warp[access.words] = access.lanes // WARP
-        self._writer[-1] = 0
         low, high = self._touched
         self._touched = (min(low, int(access.words.min())), max(high, int(access.words.max())))
 
@@ -178,7 +178,8 @@ class Ordering(Taint):
                 ("writes", new.target, old.source, "reading"),
             ):
                 if _overlap(ours, theirs):
-                    raise self._flight_fault(f"the transfer {verb}", old, doing, place, None, word, ours.start)
+                    who, number = f"the transfer {verb}", self._number
+                    raise self._flight_fault(who, old, doing, place, number, word, ours.start)
         self._flights.append(new)
 
     def _flight_fault(
@@ -187,7 +188,7 @@ class Ordering(Taint):
         flight: Flight,
         doing: str,
         place: Place,
-        number: int | None,
+        number: int,
         word: int,
         address: int,
         lane: int | None = None,
@@ -222,6 +223,7 @@ class Ordering(Taint):
 
     def scalar(self, op: Op, place: Place, number: int, word: int) -> None:
         """Parameter memory is memory too: its words may be under way."""
+        self._number = number
         if not self._flights or op.form.effect not in ("load-parameter", "store-parameter"):
             return
         start = self.memory.fram[self._bank].base + op.values["p"]

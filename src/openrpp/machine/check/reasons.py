@@ -78,6 +78,9 @@ class Reasons:
     def __getitem__(self, number: int) -> Reason:
         return self._known[number]
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def clear(self) -> None:
         """Forget all."""
         self._known.clear()

@@ -1,0 +1,28 @@
+"""Draw what `rpp demo photo` prints as a picture of a terminal: `python tools/demo_svg.py docs/demo.svg`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+
+def main() -> int:
+    """Run the demo, then write its output as SVG."""
+    target = Path(sys.argv[1])
+    command = [sys.executable, "-m", "openrpp.cli.main", "demo", "photo", "--out", "build/photo.png"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    console = Console(record=True, width=132, file=StringIO())
+    console.print(Text("$ make run", style="bold"))
+    for line in printed.splitlines():
+        console.print(Text(line, style="" if line.startswith(" ") else "bold cyan"))
+    console.save_svg(str(target), title="OpenRPP")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

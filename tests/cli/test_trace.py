@@ -115,8 +115,8 @@ def test_a_kernel_s_own_transfers_are_on_dma_tracks(rpp: Rpp, folder: Path) -> N
     assert [name for _, _, name in inside] == ["DDR to SRAM"] * 3
 
 
-def test_a_program_that_turns_on_data_is_traced_from_outside(rpp: Rpp, folder: Path) -> None:
-    """A word goes from SRAM to parameter memory and decides a jump, so the walk before the run cannot know it."""
+def test_a_program_that_turns_on_data_is_traced_inside_as_well(rpp: Rpp, folder: Path) -> None:
+    """A word goes from SRAM to parameter memory and decides a jump; the walk has it from the engine that ran."""
     (folder / "turn.s").write_text(
         ".param .u32 from\n.param .u32 to\n.param .u32 bytes\n.var .u32 %v\n.var .u16 %t\nMOVE.U32 0, %v\n"
         "STGLB.U32 %v, [dma_ch0_mod1_src_hi]\nSTGLB.U32 %v, [dma_ch0_mod1_dst_hi]\n"
@@ -128,10 +128,9 @@ def test_a_program_that_turns_on_data_is_traced_from_outside(rpp: Rpp, folder: P
     result = rpp("trace", "turn.s", "--block", "64", "--in", "from=a.npy", "--param", f"to={0x0600_0800}",
                  "--param", "bytes=4", "-o", "t.json", "--json")  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    note = json.loads(result.stdout)["trace_note"]
-    assert note.startswith("kernel turn cannot be timed without running it: ")
+    assert "trace_note" not in json.loads(result.stdout)
     found = tracks(checked(folder / "t.json"))
-    assert {process for process, _ in found} == {1}
+    assert {process for process, _ in found} == {1, 2}
 
 
 def test_a_large_trace_is_cut_and_says_so(rpp: Rpp, folder: Path) -> None:

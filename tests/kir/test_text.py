@@ -118,7 +118,7 @@ def test_names_are_hints_that_printing_makes_distinct() -> None:
         ("%a = add %n, 7:i33 : i32", "3:18: 'i33' is not a type"),
         ("%a = add %n, 1.5:i32 : i32", "'1.5' is not a number of type i32"),
         ("%a = add %n ? %n : i32", "3:15: '?' starts no token of kernel IR"),
-        ("br ^nowhere", "'nowhere' is used in kernel 'k' but not defined"),
+        ("br ^nowhere\n^f:", "'nowhere' is used in kernel 'k' but not defined"),
     ],
 )
 def test_parse_errors_name_the_place_and_what_would_be_right(line: str, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -218,7 +219,8 @@ def test_a_wide_result_makes_both_halves_live_and_a_narrow_one_does_not() -> Non
 
 
 def test_the_check_is_the_same_by_either_name() -> None:
-    for device in (Device(strict=True), Device(check=["tokens"]), Device(strict=True, check=["tokens"])):
+    settings: list[dict[str, Any]] = [{"strict": True}, {"check": ["tokens"]}, {"check": "tokens"}]
+    for device in (*(Device(**setting) for setting in settings), Device(strict=True, check=["tokens"])):
         with pytest.raises(TokenFault):
             device.launch(kernel(WRONG["leak"][0]), block=(40, 1, 1))
 

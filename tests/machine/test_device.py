@@ -161,7 +161,13 @@ def test_ddr_ends_where_it_ends() -> None:
 
 def test_bad_reads_are_refused() -> None:
     device = Device()
-    assert refused(lambda: device.read(SRAM, -1, np.uint16)) == "cannot read -1 elements"
+    whole = "elements; pass a whole number from 0 up"
+    assert refused(lambda: device.read(SRAM, -1, np.uint16)) == f"cannot read -1 {whole}"
+    count: Any = 2.5
+    assert refused(lambda: device.read(SRAM, count, np.uint16)) == f"cannot read 2.5 {whole}"
+    for dtype, name in ((object, "object"), ("U4", "<U4"), ("u2,f4", "[('f0', '<u2'), ('f1', '<f4')]")):
+        sentence = f"dtype {name} cannot live on the card; use a fixed-size number type"
+        assert refused(lambda dtype=dtype: device.read(SRAM, 4, dtype)) == sentence
 
 
 def test_parameter_memory_has_bounds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from openrpp.isa.program import Kernel, Parameter, from_words
 from openrpp.machine.check import observers
 from openrpp.machine.faults import LaunchError, MachineError
 from openrpp.machine.launch import Launch, Scratch, prepare, write_parameters
-from openrpp.machine.memory import Memory, as_bytes
+from openrpp.machine.memory import Memory, as_bytes, number_type
 from openrpp.machine.observe import Observer
 from openrpp.machine.reference import Order, Reference
 from openrpp.machine.report import LaunchReport
@@ -58,7 +59,8 @@ class Device:
         self.engine_name = engine
         self.card = arch if isinstance(arch, Card) else load(arch)
         self.memory = Memory(self.card)
-        self.observers = _observers(self.memory, {*check, *(("tokens",) if strict else ())})
+        names = {check} if isinstance(check, str) else set(check)
+        self.observers = _observers(self.memory, names | ({"tokens"} if strict else set[str]()))
         self.engine = Reference(self.card, self.memory, order, seed, max_words, self.observers)
         self.samples = PassSamples(self.card, self.engine.datapath)
         self.engine.observers = (*self.observers, self.samples)
@@ -74,9 +76,9 @@ class Device:
 
     def read(self, address: int, count: int, dtype: Any) -> NDArray[Any]:
         """`count` elements at a device address as a new one-dimensional array. Raises LaunchError outside memory."""
-        kind = np.dtype(dtype)
-        if count < 0:
-            raise LaunchError(f"cannot read {count} elements")
+        kind = number_type(np.dtype(dtype))
+        if not isinstance(count, numbers.Integral) or count < 0:
+            raise LaunchError(f"cannot read {count} elements; pass a whole number from 0 up")
         return self.memory.view(int(address), count * kind.itemsize).copy().view(kind)
 
     def fram_write(self, offset: int, nbytes: int, value: int) -> None:

@@ -84,6 +84,13 @@ class Memory:
         return "there are " + ", ".join(f"{region.name} {region.base:#x} to {region.end - 1:#x}" for region in shown)
 
 
+def number_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype, if its elements can live on the card. Raises LaunchError for objects, text, dates and records."""
+    if dtype.hasobject or dtype.kind in "OUSMmV":
+        raise LaunchError(f"dtype {dtype} cannot live on the card; use a fixed-size number type")
+    return dtype
+
+
 def as_bytes(array: Any) -> Bytes:
     """The bytes of a NumPy array to upload.
 
@@ -92,8 +99,7 @@ def as_bytes(array: Any) -> Bytes:
     if not isinstance(array, np.ndarray):
         raise LaunchError(f"expected a NumPy array, got {type(array).__name__}; use numpy.asarray first")
     values = cast("NDArray[Any]", array)
-    if values.dtype.hasobject or values.dtype.kind in "OUSMmV":
-        raise LaunchError(f"dtype {values.dtype} cannot live on the card; use a fixed-size number type")
+    number_type(values.dtype)
     if not values.flags.c_contiguous:
         raise LaunchError(f"the array is not contiguous (strides {values.strides}); use numpy.ascontiguousarray")
     if not values.dtype.isnative and values.dtype.itemsize > 1:

@@ -153,8 +153,8 @@ GOOD = "--grid 4 --block 256 --in src=a.npy --param dst=@src --param n=1"
             "run: --out src: an input's buffer has its dtype and shape already; leave them out",
         ),
         (
-            "run add.s --block 64 --out dst=b.npy --in src=a.npy --param n=1",
-            "run: --out dst=b.npy needs :DTYPE:COUNT, since dst is no input",
+            "run add.s --block 64 --out dst=b.npy --param src=0x4000000 --param n=1",
+            "run: --out dst=b.npy needs :DTYPE:COUNT, since there is no input to be like",
         ),
         (
             "run add.s --block 64 --out dst=no/b.npy:uint16:64 --in src=a.npy --param n=1",
@@ -203,7 +203,11 @@ GOOD = "--grid 4 --block 256 --in src=a.npy --param dst=@src --param n=1"
         ),
         (
             f"run add.s {GOOD} --in a.npy",
-            "run: Invalid value for '--in': 'a.npy' is no input; write NAME=FILE.npy, NAME=FILE.npy:bf16 or "
+            "run: a.npy: no parameter is left for this buffer; parameters are src, dst, n",
+        ),
+        (
+            f"run add.s {GOOD} --in src=",
+            "run: Invalid value for '--in': 'src=' is no input; write NAME=FILE.npy, NAME=FILE.npy:bf16 or "
             "NAME=FILE.npy:ddr; see 'rpp run --help'",
         ),
         (
@@ -336,3 +340,15 @@ def test_tables_fit_the_terminal(folder: Path) -> None:
         pass
     assert process.wait(timeout=60) == 0
     assert b"\x1b[" in text and b"stage_latency" in text
+
+
+def test_buffers_without_names_take_the_first_parameters_and_an_output_is_like_the_input(
+    rpp: Rpp, folder: Path
+) -> None:
+    named = rpp(
+        "run", "add.s", "--block", "64", "--in", "src=a.npy", "--out", "dst=b.npy:uint16:1024", "--param", "n=3"
+    )
+    bare = rpp("run", "add.s", "--block", "64", "--in", "a.npy", "--out", "c.npy", "--param", "3")
+    assert (named.exit_code, bare.exit_code) == (0, 0), named.stderr + bare.stderr
+    assert np.load(folder / "c.npy").shape == np.load(folder / "a.npy").shape
+    assert np.array_equal(np.load(folder / "c.npy")[:64], np.load(folder / "b.npy")[:64])

@@ -383,7 +383,7 @@ def test_staging_moves_bytes_both_ways() -> None:
 def test_a_table_lookup_and_eight_dots() -> None:
     text = """
     global @t constant size 8 align 2 data "0100020003000400"
-    kernel @k(%out: ptr.global) {
+    kernel @k() {
     ^e:
       %t = global_addr symbol=t : ptr.constant
       %v = lut %t, 2:i16 : i16
@@ -396,16 +396,26 @@ def test_a_table_lookup_and_eight_dots() -> None:
     assert run(text, 1) == "3 8.5"
 
 
-def test_printf_formats_like_c() -> None:
-    text = """
+@pytest.mark.parametrize(
+    ("template", "operands", "wanted"),
+    [
+        ("%5d|%-4u|%x|%c", "-7:i32, 3:i32, 255:i32, 65:i32", "   -7|3   |ff|A"),
+        ("%8.3f|%g|%a", "3.14159:f64, 0.5:f64, 1.0:f64", "   3.142|0.5|0x1.0000000000000p+0"),
+        ("%lld %llu|%*d|%.*f", "-1:i64, -1:i64, 4:i32, 9:i32, 1:i32, 2.5:f64", "-1 18446744073709551615|   9|2.5"),
+        ("%s %% %p", "%s, 0x10:ptr.global", "hi % 0x10"),
+        ("%d", "", "0"),
+    ],
+)
+def test_printf_formats_like_c(template: str, operands: str, wanted: str) -> None:
+    text = f"""
     global @s constant size 3 align 1 data "686900"
-    kernel @k() {
+    kernel @k() {{
     ^e:
       %s = global_addr symbol=s : ptr.constant
-      %r = printf format="%5d|%-4u|%x|%c|%s|%8.3f|%g|%%|%lld|%*d|%p" -7:i32, 3:i32, 255:i32, 65:i32, %s, 3.14159:f64, 0.5:f64, -1:i64, 4:i32, 9:i32, 0x10:ptr.global : i32
+      %r = printf format="{template}" {operands} : i32
       ret
-    }"""
-    assert run(text, 1) == "   -7|3   |ff|A|hi|   3.142|0.5|%|-1|   9|0x10"
+    }}"""
+    assert run(text, 1) == wanted
 
 
 def test_variables_of_a_module_keep_their_content_between_launches() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -31,11 +31,11 @@ _OPTIONS = (
         "--param", "params", type=parameter, multiple=True, metavar="[NAME=]VALUE", help="A parameter, see below."
     ),
     click.option(
-        "--in", "inputs", type=input_buffer, multiple=True, metavar="NAME=FILE[:DTYPE][:MEMORY]",
+        "--in", "inputs", type=input_buffer, multiple=True, metavar="[NAME=]FILE[:DTYPE][:MEMORY]",
         help="A buffer with the array of a .npy file.",
     ),
     click.option(
-        "--out", "outputs", type=output_buffer, multiple=True, metavar="NAME=FILE[:DTYPE:COUNT][:MEMORY]",
+        "--out", "outputs", type=output_buffer, multiple=True, metavar="[NAME=]FILE[:DTYPE:COUNT][:MEMORY]",
         help="A buffer to save as a .npy file afterwards.",
     ),
     click.option("--grid", type=extent, default="1", show_default=True, metavar="X[,Y[,Z]]", help="Blocks."),
@@ -57,10 +57,12 @@ Every parameter of the kernel is given once, by one of
   --out NAME=FILE    a buffer that is saved afterwards; the kernel gets its address
   --param NAME=VALUE a number: 7, 0x10, -1; 1.5 passes as float32, bf16:1.5 as bf16
   --param NAME=@BUF  the address of buffer BUF; @BUF+BYTES, @BUF.high, @BUF.low
-  --param VALUE      the same, for the first parameter that is not named elsewhere
+  --in FILE, --out FILE, --param VALUE
+                     the same without a name, for the first parameters that nothing names: inputs, outputs, values
 
 Arrays go to SRAM unless :ddr follows. FILE:bf16 converts floats to bf16 on the way in, and bf16 to float32 on the way
-out. An output that is no input says FILE:DTYPE:COUNT, where COUNT may be a shape such as 16x32."""
+out. FILE:DTYPE:COUNT sizes an output, where COUNT may be a shape such as 16x32; without it an output is like the first
+input."""
 
 
 def launch_options(command: Callable[P, R]) -> Callable[P, R]:
@@ -123,9 +125,10 @@ class Prepared:
         from openrpp.cli.arrays import write_array
 
         dtypes = {item.name: item.dtype for item in self.request.inputs}
+        like = self.request.inputs[0].dtype if self.request.inputs else ""
         for output in self.request.outputs:
             buffer = self.buffers[output.name]
-            dtype = output.dtype or dtypes.get(output.name, "")
+            dtype = output.dtype or dtypes.get(output.name, like)
             write_array(output.file, buffer.numpy(), dtype)
             shown = "float32" if dtype == "bf16" else str(buffer.dtype)
             self.saved.append({"name": output.name, "file": output.file, "dtype": shown, "shape": list(buffer.shape)})
@@ -154,13 +157,16 @@ def prepare(request: Request, watcher: Callable[[Notice], object] | None = None)
     if watcher:
         card.watch(watcher)
     function = _function(card, request)
+    request = _placed(request, [param.name for param in function.params])
     _check_names(request, [param.name for param in function.params])
     buffers: dict[str, Buffer] = {}
     for item in request.inputs:
         buffers[item.name] = card.array(read_array(item.file, item.dtype), item.memory)
     for output in request.outputs:
         if output.name not in buffers:
-            buffers[output.name] = card.empty(output.shape, output.dtype, output.memory)
+            first = next(iter(buffers.values()), None)
+            shape, dtype = (output.shape, output.dtype) if output.dtype or first is None else (first.shape, first.dtype)
+            buffers[output.name] = card.empty(shape, dtype, output.memory)
     return Prepared(request, card, function, buffers, _arguments(request, function, buffers))
 
 
@@ -171,6 +177,19 @@ def _function(card: Card, request: Request) -> Function:
     if len(module) > 1:
         raise InputError(f"{request.program} holds {', '.join(module)}; choose one with --kernel")
     return next(iter(module.values()))
+
+
+def _placed(request: Request, declared: Sequence[str]) -> Request:
+    """Give buffers without a name the first parameters that nothing names, inputs before outputs."""
+    named = {item.name for item in (*request.inputs, *request.outputs, *request.params) if item.name}
+    free = [name for name in declared if name not in named]
+    wanted = [item for item in (*request.inputs, *request.outputs) if not item.name]
+    if len(wanted) > len(free):
+        raise InputError(f"{wanted[len(free)].file}: no parameter is left for this buffer; {_listed(declared)}")
+    places = iter(free)
+    inputs = tuple(item if item.name else replace(item, name=next(places)) for item in request.inputs)
+    outputs = tuple(item if item.name else replace(item, name=next(places)) for item in request.outputs)
+    return replace(request, inputs=inputs, outputs=outputs)
 
 
 def _check_names(request: Request, declared: Sequence[str]) -> None:
@@ -188,8 +207,10 @@ def _check_names(request: Request, declared: Sequence[str]) -> None:
             if what == "--param" and name not in declared:
                 raise InputError(f"--param {name}: the kernel has no such parameter; {_listed(declared)}")
     for output in request.outputs:
-        if not output.dtype and output.name not in inputs:
-            raise InputError(f"--out {output.name}={output.file} needs :DTYPE:COUNT, since {output.name} is no input")
+        if not output.dtype and not inputs:
+            raise InputError(
+                f"--out {output.name}={output.file} needs :DTYPE:COUNT, since there is no input to be like"
+            )
         if output.dtype and output.name in inputs:
             raise InputError(f"--out {output.name}: an input's buffer has its dtype and shape already; leave them out")
     used = {param.value.name for param in request.params if isinstance(param.value, Reference)}

@@ -37,7 +37,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Input:
-    """An `--in`: buffer NAME gets the array of FILE, converted to `dtype` unless that is empty."""
+    """An `--in`: buffer NAME (empty: by position) gets the array of FILE, converted to `dtype` unless that is empty."""
 
     name: str
     file: str
@@ -67,19 +67,19 @@ def parameter(text: str) -> Param:
 
 
 def input_buffer(text: str) -> Input:
-    """NAME=FILE[:DTYPE][:MEMORY]. Raises BadParameter."""
-    name, _, rest = text.partition("=")
+    """[NAME=]FILE[:DTYPE][:MEMORY]. Raises BadParameter."""
+    name, rest = _named(text)
     file, memory = _memory(rest)
     head, colon, last = file.rpartition(":")
     file, dtype = (head, last) if colon and last in DTYPES else (file, "")
-    if not name or not file:
+    if not file:
         raise click.BadParameter(f"{text!r} is no input; write NAME=FILE.npy, NAME=FILE.npy:bf16 or NAME=FILE.npy:ddr")
     return Input(name, file, dtype, memory)
 
 
 def output_buffer(text: str) -> Output:
-    """NAME=FILE[:DTYPE:COUNT][:MEMORY]. Raises BadParameter."""
-    name, _, rest = text.partition("=")
+    """[NAME=]FILE[:DTYPE:COUNT][:MEMORY]. Raises BadParameter."""
+    name, rest = _named(text)
     file, memory = _memory(rest)
     parts = file.rsplit(":", 2)
     dtype, shape = "", ()
@@ -88,7 +88,7 @@ def output_buffer(text: str) -> Output:
     elif parts[-1] in DTYPES or (len(parts) > 1 and _COUNT.fullmatch(parts[-1])):
         what = f"such as b.npy:uint16:256 or b.npy:bf16:16x32; dtypes are {', '.join(DTYPES)}"
         raise click.BadParameter(f"{text!r} needs FILE:DTYPE:COUNT, {what}")
-    if not name or not file:
+    if not file:
         raise click.BadParameter(
             f"{text!r} is no output; write NAME=FILE.npy:DTYPE:COUNT, or NAME=FILE.npy of an input"
         )
@@ -101,6 +101,12 @@ def extent(text: str) -> tuple[int, ...]:
     if len(parts) > 3 or not all(part.strip().isdecimal() for part in parts):
         raise click.BadParameter(f"{text!r} is no extent; write one to three whole numbers, such as 256 or 32,8")
     return tuple(int(part) for part in parts)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """(name, rest) of NAME=REST; the name is empty where there is none."""
+    name, equals, rest = text.partition("=")
+    return (name, rest) if equals and name else ("", text.removeprefix("="))
 
 
 def _memory(text: str) -> tuple[str, Memory]:

@@ -193,7 +193,7 @@ def test_a_counter_has_the_range_of_its_test() -> None:
         ("9:i32", "-1:i32", "icmp pred=ugt %i, 0:i32", Interval(0, 9)),
         ("0:i32", "1:i32", "icmp pred=ne %next, 8:i32", Interval(0, 7)),
         ("0:i32", "1:i32", "icmp pred=ugt 8:i32, %i", Interval(0, 8)),
-        ("0:i32", "1:i32", "icmp pred=sgt %next, 3:i32", Interval(-(2**31), 2**31 - 1)),
+        ("0:i32", "1:i32", "icmp pred=sgt %next, 3:i32", Interval(0, 2**31 - 1)),
     ],
 )
 def test_ranges_of_counters(start: str, step: str, test: str, wanted: Interval) -> None:
@@ -209,6 +209,26 @@ def test_ranges_of_counters(start: str, step: str, test: str, wanted: Interval) 
     }}"""
     kernel = kernel_of(text)
     assert Ranges(Cfg(kernel)).of(value(kernel, "i")) == wanted
+
+
+def test_an_inequality_bounds_a_counter_only_if_nothing_else_ends_the_loop() -> None:
+    text = """kernel @k(%c: i1, %m: i32) {
+    ^e:
+      br ^loop(5:i32)
+    ^loop(%i: i32):
+      %next = add nsw %i, 1:i32 : i32
+      cbr %c, ^out, ^latch
+    ^latch:
+      %go = icmp pred=ne %next, %m : i1
+      cbr %go, ^loop(%next), ^out
+    ^out:
+      ret
+    }"""
+    kernel = kernel_of(text)
+    behind = Ranges(Cfg(kernel), facts=Facts(params={"m": Interval(0, 3)}))
+    assert behind.of(value(kernel, "i")).high == 2**31 - 1
+    ahead = Ranges(Cfg(kernel), facts=Facts(params={"m": Interval(7, 9)}))
+    assert ahead.of(value(kernel, "i")) == Interval(5, 8)
 
 
 @pytest.mark.parametrize(
@@ -358,6 +378,33 @@ def test_a_pointer_that_walks_has_a_stride_per_trip() -> None:
     stride = affine.trip_stride(form, loop)
     assert stride is not None
     assert stride.constant == 128
+
+
+def test_what_a_divergent_loop_leaves_is_no_uniform_start_for_the_next() -> None:
+    text = """kernel @k(%x: ptr.shared, %n: i32) {
+    ^e:
+      %t = tid axis=x : i32
+      br ^first(0:i32)
+    ^first(%i: i32):
+      %i2 = add nsw %i, 4:i32 : i32
+      %more = icmp pred=slt %i2, %t : i1
+      cbr %more, ^first(%i2), ^second(%i)
+    ^second(%j: i32):
+      %p = ptr_add %x, %j : ptr.shared
+      %v = load %p : f32
+      %direct = ptr_add %x, %i : ptr.shared
+      %w = load %direct : f32
+      %j2 = add nsw %j, 4:i32 : i32
+      %again = icmp pred=slt %j2, %n : i1
+      cbr %again, ^second(%j2), ^out
+    ^out:
+      ret
+    }"""
+    kernel = kernel_of(text)
+    affine = Affine(Cfg(kernel))
+    assert affine.pattern(instr(kernel, "v")) is Pattern.GATHER
+    assert affine.pattern(instr(kernel, "w")) is Pattern.GATHER
+    assert affine.uniformity.of(value(kernel, "again")) is Shape.LANE
 
 
 # --- register need ---------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ class Oracle:
     events: list[Event] = field(default_factory=list[Event])
     fetch: int = 0
     words: int = 0
+    compared: list[int] = field(default_factory=list[int])
 
     def __post_init__(self) -> None:
         self.fram = [int(value) for value in self.device.memory.fram[0].data.view("<u2")]
@@ -115,6 +116,8 @@ class Oracle:
                     self.get(values[name], WIDTH[operands[name].kind]) if operands[name].kind in WIDTH else values[name]
                     for name in op.form.sources
                 ]
+                if op.form.name.startswith("CMP"):
+                    self.compared += sources
                 self.set(values["d"], WIDTH[operands["d"].kind], op.form.define(*sources))
             case "load-parameter":
                 self.set(values["d"], op.form.width, self.parameter(values["p"], op.form.width))

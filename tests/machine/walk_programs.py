@@ -361,27 +361,29 @@ class Even(Program):
     """
 
     def body(self, depth: int, size: int) -> None:
-        pick, random = self.random.choice, self.random
-        made = list(self.made)
-        for _ in range(random.randint(2, size)):
-            kind = random.randrange(24)
-            if kind < 5:
-                self.step()
-            elif kind < 10:
-                self.temporary()
-            elif kind < 13:
-                self.column()
-            elif kind < 17:
-                with self.skipped(self.condition()):
-                    pick([self.column, self.column, self.column, self.step, self.temporary, self.rare])()
-                self.made = list(made)
-            elif kind == 17:
-                self.rare()
-            elif kind < 20 and not (depth and len(self.counters) < len(COUNTERS)):
-                self.column()
-            elif depth and len(self.counters) < len(COUNTERS):
-                self.loop(depth - 1, max(size - 1, 3))
-        self.made = made
+        """Some steps, a chain of temporaries, a decision by its end, and another loop inside."""
+        random = self.random
+        kept = list(self.made)
+        for _ in range(random.choice([1, 1, 2])):
+            self.step()
+        inner = depth and len(self.counters) < len(COUNTERS)
+        inner_first = random.random() < 0.5
+        if inner and inner_first:
+            self.loop(depth - 1, size)
+            self.made = list(kept)
+        for _ in range(random.choice([0, 1, 1, 2, 3])):
+            self.temporary()
+        if random.random() < 0.1:
+            self.rare()
+        for _ in range(random.choice([1, 1, 2])):
+            with self.skipped(self.condition()):
+                (self.column if random.random() < 0.8 else random.choice([self.step, self.temporary, self.rewrite]))()
+        if random.random() < 0.3:
+            self.column()
+        if inner and not inner_first:
+            self.made = list(kept)
+            self.loop(depth - 1, size)
+        self.made = kept
 
     def prepare(self) -> None:
         random = self.random
@@ -396,10 +398,13 @@ class Even(Program):
 
     def value16(self) -> str:
         chosen = [name for name in self.made if not name.startswith("D")]
-        return self.random.choice([*self.even16, *self.even16, *self.counters, *chosen, *chosen, self.random.choice(BLOCK)])
+        if chosen and self.random.random() < 0.6:
+            return chosen[-1]
+        return self.random.choice([*self.even16, *self.even16, *self.counters, *chosen, self.random.choice(BLOCK)])
 
     def value32(self) -> str:
-        return self.random.choice([*self.even32, *(name for name in self.made if name.startswith("D"))])
+        chosen = [name for name in self.made if name.startswith("D")]
+        return chosen[-1] if chosen and self.random.random() < 0.6 else self.random.choice([*self.even32, *chosen])
 
     def short(self) -> str:
         return self.value16()
@@ -462,25 +467,21 @@ class Even(Program):
         return [f"S{2 * int(name[2:]) + half}" for name in self.even32 for half in (0, 1)]
 
     def condition(self) -> str:
-        """A decision that flips once or twice while a value moves."""
-        pick = self.random.choice
-        jump = pick(["JMPC", "JMPNC"])
-        if self.random.random() < 0.2:
+        """A decision by what was computed last, against a parameter that it may cross."""
+        pick, random = self.random.choice, self.random
+        jump, relation, limit = pick(["JMPC", "JMPNC"]), pick(["EQ", "LT", "LT"]), pick("pq")
+        if random.random() < 0.1:
             return f"{jump} {self.value16()}, "
-        relation, near = pick(["EQ", "LT", "LT"]), pick([0, 1, 5, 12, 30, 64, 200, 1000])
-        if pick([True, False]):
-            kind = pick(["U16", "S16"])
-            base = pick([0, 0, 65500, 0x8000, 0x7FF0])
-            self.add(f"MOVE.U16 {(base + near) & 0xFFFF}, {LIMIT}")
-            other = self.value16() if self.random.random() < 0.3 else LIMIT
-            pair = [self.value16(), other]
+        if self.made and self.made[-1].startswith("D") or (not self.made and random.random() < 0.5):
+            kind, value = pick(["U32", "S32"]), self.value32()
+            other = self.value32() if random.random() < 0.15 else "DS13"
+            self.add(f"LDPARAM.U32 [{limit}], DS13")
         else:
-            kind = pick(["U32", "S32"])
-            base = pick([0, 0, 65500, 0x7FFFFFF0, 0xFFFFFFD0])
-            self.add(f"MOVE.U32 {(base + near) & 0xFFFFFFFF}, DS13")
-            other = self.value32() if self.random.random() < 0.3 else "DS13"
-            pair = [self.value32(), other]
-        self.random.shuffle(pair)
+            kind, value = pick(["U16", "S16"]), self.value16()
+            other = self.value16() if random.random() < 0.15 else LIMIT
+            self.add(f"LDPARAM.U16 [{limit}], {LIMIT}")
+        pair = [value, other]
+        random.shuffle(pair)
         self.add(f"CMP.{kind}.{relation} {pair[0]}, {pair[1]}, {TEMP}")
         return f"{jump} {TEMP}, "
 
@@ -503,7 +504,7 @@ class Even(Program):
         self.add(self.random.choice([f"SHR.U16 {to}, 1, {to}", f"OR.U16 {to}, {self.value16()}, {to}", f"SUB.U16 {ONE}, {to}, {to}"]))
 
     def trips(self) -> int:
-        return self.random.choice([1, 2, 5, 6, 7, 9, 12, 20, 33, 64, 130])
+        return self.random.choice([1, 4, 7, 9, 12, 20, 40] if self.counters else [4, 7, 20, 100])
 
 
 def program(seed: int, kind: str = "even") -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from openrpp.kir.errors import TypeMismatch
-from openrpp.kir.ir import Block, Constant, Edge, Exit, Instr, Kernel, Terminator, Value, constant
+from openrpp.kir.ir import Block, Edge, Exit, Instr, Kernel, Terminator, Value, constant
 from openrpp.kir.location import Location
 from openrpp.kir.ops import lookup
 from openrpp.kir.ops.form import AttrValue, Op
-from openrpp.kir.types import I1, I32, I64, Type
+from openrpp.kir.types import I32, I64, Type
 
 Operand = Value | int | float
 
@@ -46,9 +46,12 @@ class Builder:
         Raises TypeMismatch where the op's row does not allow this.
         """
         op = lookup(name)
-        made = Instr(op, _values(op, operands, kind), kind, attrs, self.location, label)
-        self.current.body.append(made)
-        return made
+        return self.append(Instr(op, _values(op, operands, kind), kind, attrs, self.location, label))
+
+    def append(self, instr: Instr) -> Instr:
+        """Append an instruction that is made already."""
+        self.current.body.append(instr)
+        return instr
 
     def br(self, target: Block, *args: Value) -> None:
         """End the block with a jump."""
@@ -99,23 +102,23 @@ class Builder:
 
 
 def _values(op: Op, operands: Sequence[Operand], kind: Type | None) -> list[Value]:
-    words = op.operands + (op.variadic,) * (len(operands) - len(op.operands))
-    bound = {word: value.type for word, value in zip(words, operands, strict=False) if isinstance(value, Value)}
+    words = op.words(len(operands))
+    bound = {word: value.type for word, value in zip(words, operands, strict=True) if isinstance(value, Value)}
     if kind is not None:
         bound.setdefault(op.result, kind)
     made: list[Value] = []
-    for word, operand in zip(words, operands, strict=False):
+    for word, operand in zip(words, operands, strict=True):
+        wanted = bound.get(word) or _widest(op, word)
         if isinstance(operand, Value):
             made.append(operand)
-        elif word in bound or (word and word not in op.where):
-            made.append(constant(bound.get(word) or op.allowed(word)[0], operand))
-        else:
+        elif wanted is None:
             raise TypeMismatch(f"the type of the number {operand!r} does not follow from the operands of '{op.name}'")
-    if len(made) != len(operands):
-        op.result_type([value.type for value in made] + [I1] * (len(operands) - len(made)))
+        else:
+            made.append(constant(wanted, operand))
     return made
 
 
-def true() -> Constant:
-    """The i1 constant 1."""
-    return constant(I1, 1)
+def _widest(op: Op, word: str) -> Type | None:
+    """The type of a number where only integers, or one type, may stand."""
+    allowed = op.allowed(word)
+    return allowed[-1] if len(allowed) == 1 or all(kind.is_int for kind in allowed) else None

@@ -186,12 +186,13 @@ class _KernelReader:
         while not (reader.next.kind == "end" or reader.next.text == "}"):
             token = reader.next
             reader.index += 1
+            before = reader.tokens[reader.index - 2].kind
             if token.kind == "value" and reader.accept("="):
                 result = token.text[1:]
-            elif token.kind == "value" and reader.accept(":"):
-                self.scope.types[token.text[1:]] = reader.type()
-            elif token.text == ":" and result and self.reader.tokens[reader.index - 2].kind != "number":
+            elif token.text == ":" and before != "number" and result:
                 self.scope.types[result], result = reader.type(), ""
+            elif token.text == ":" and before == "value":
+                self.scope.types[reader.tokens[reader.index - 2].text[1:]] = reader.type()
         reader.index = start
 
     def _block_named(self, name: str) -> Block:

@@ -132,7 +132,7 @@ class _Verifier:
         if instr.op.name == "global_addr" and self.module is not None:
             variable = self.module.globals.get(name)
             if variable is None or variable.space is not instr.type.space:
-                return f"the module has no variable '{name}' in {instr.type.space.value if instr.type.space else ''} memory"
+                return f"the module has no variable '{name}' of type {instr.type}"
         return ""
 
     def _terminator(self, block: Block, known: set[Block]) -> None:
@@ -162,7 +162,7 @@ class _Verifier:
 
     def _dominance(self) -> None:
         cfg = Cfg(self.kernel)
-        parameters = set(self.kernel.params)
+        parameters: set[Value] = set(self.kernel.params)
         for block in cfg.order:
             above: set[Value] = set(block.params)
             for instr in block.body:

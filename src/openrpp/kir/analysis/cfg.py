@@ -6,7 +6,7 @@ are left out of everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -16,7 +16,7 @@ from openrpp.kir.ir import Block, Edge, Instr, Kernel, Value
 def reverse_postorder(start: Block, successors: Callable[[Block], Iterable[Block]] = Block.successors) -> list[Block]:
     """Blocks reached from a start, each before its successors except along back edges."""
     seen = {start}
-    stack = [(start, iter(list(successors(start))))]
+    stack = [(start, _last_first(successors(start)))]
     order: list[Block] = []
     while stack:
         block, rest = stack[-1]
@@ -26,8 +26,13 @@ def reverse_postorder(start: Block, successors: Callable[[Block], Iterable[Block
             stack.pop()
         else:
             seen.add(following)
-            stack.append((following, iter(list(successors(following)))))
+            stack.append((following, _last_first(successors(following))))
     return order[::-1]
+
+
+def _last_first(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Visited last to first, successors come first to last in the order that results."""
+    return reversed(list(blocks))
 
 
 class DominatorTree:

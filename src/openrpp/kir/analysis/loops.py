@@ -11,11 +11,15 @@ from openrpp.kir.ir import Block, Edge
 
 @dataclass(eq=False, slots=True)
 class Loop:
-    """A loop. `latches` are the sources of its back edges; inner loops' blocks belong to it as well."""
+    """A loop. `latches` are the sources of its back edges; inner loops' blocks belong to it as well.
+
+    `body` is `blocks` in reverse postorder.
+    """
 
     header: Block
     latches: list[Block]
-    blocks: set[Block]
+    blocks: frozenset[Block]
+    body: tuple[Block, ...]
     parent: Loop | None = None
     children: list[Loop] = field(default_factory=list["Loop"])
 
@@ -26,7 +30,7 @@ class Loop:
 
     def exits(self) -> Iterator[tuple[Block, Edge]]:
         """Edges that leave the loop, with their source."""
-        for block in self.blocks:
+        for block in self.body:
             for edge in block.edges:
                 if edge.target not in self.blocks:
                     yield block, edge
@@ -46,10 +50,8 @@ class Loops:
         self.cfg = cfg
         self.irreducible: list[Edge] = []
         self._innermost: dict[Block, Loop] = {}
-        found = {
-            header: Loop(header, latches, self._body(header, latches)) for header, latches in self._headers().items()
-        }
-        self.loops = sorted(found.values(), key=lambda loop: (-len(loop.blocks), cfg.number[loop.header]))
+        found = [self._loop(header, latches) for header, latches in self._headers().items()]
+        self.loops = sorted(found, key=lambda loop: (-len(loop.blocks), cfg.number[loop.header]))
         for loop in self.loops:  # outer loops first
             loop.parent = self._innermost.get(loop.header)
             if loop.parent:
@@ -67,6 +69,10 @@ class Loops:
                 else:
                     self.irreducible.append(edge)
         return latches
+
+    def _loop(self, header: Block, latches: list[Block]) -> Loop:
+        body = self._body(header, latches)
+        return Loop(header, latches, frozenset(body), tuple(sorted(body, key=self.cfg.number.__getitem__)))
 
     def _body(self, header: Block, latches: list[Block]) -> set[Block]:
         blocks = {header}

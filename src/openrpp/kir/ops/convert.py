@@ -16,6 +16,7 @@ from openrpp.kir.types import ANY, FLOATS, INTS, POINTERS, SCALARS, Space, signe
 _INT_INT: Final = {"S": INTS, "T": INTS}
 _FLOAT_FLOAT: Final = {"S": FLOATS, "T": FLOATS}
 _FLOAT_INT: Final = {"S": FLOATS, "T": INTS}
+_VIEWS: Final = tuple(kind for kind in POINTERS if kind.space is not Space.PARAM)
 _INT_FLOAT: Final = {"S": INTS, "T": FLOATS}
 
 Unary = Callable[[int], int]
@@ -117,13 +118,13 @@ def rows() -> list[Op]:
             "space_cast",
             "P -> Q",
             "The same place seen through another address space.",
-            where={"P": POINTERS, "Q": POINTERS},
+            where={"P": _VIEWS, "Q": _VIEWS},
         ),
         Op(
             "is_space",
             "P -> i1",
             "Whether a generic address lies in a space.",
-            where={"P": POINTERS},
+            where={"P": _VIEWS},
             attributes=(space,),
         ),
     ]

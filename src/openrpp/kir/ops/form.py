@@ -134,7 +134,7 @@ class Op:
     def result_type(self, operands: Sequence[Type], wanted: Type | None = None) -> Type:
         """The result type for operand types. Raises TypeMismatch; `wanted` is needed where `needs_type()` is true."""
         bound: dict[str, Type] = {}
-        for index, (word, given) in enumerate(zip(self._words(len(operands)), operands, strict=True)):
+        for index, (word, given) in enumerate(zip(self.words(len(operands)), operands, strict=True)):
             self._bind(bound, word, given, f"operand {index + 1}")
         if self.result in bound:
             found = bound[self.result]
@@ -159,7 +159,8 @@ class Op:
             wanted = "the same width as" if self.widths == "same" else f"{self.widths} than"
             raise TypeMismatch(f"the result of '{self.name}' is {result}; it must be {wanted} {operands[0]}")
 
-    def _words(self, count: int) -> tuple[str, ...]:
+    def words(self, count: int) -> tuple[str, ...]:
+        """The word of the signature for each of so many operands. Raises TypeMismatch."""
         fixed = len(self.operands)
         if count < fixed or (count > fixed and not self.variadic):
             least = "at least " if self.variadic else ""

@@ -144,7 +144,7 @@ _REDUCTIONS: Final[dict[str, Callable[[int, int], int]]] = {
 
 
 def _redux(typing: Typing) -> Callable[[Lanes], dict[int, int]]:
-    operation = _REDUCTIONS[str(typing.attrs["kind"])]
+    operation = _REDUCTIONS[str(typing.attrs["combine"])]
     return lambda lanes: dict.fromkeys(lanes, reduce(operation, [row[0] for row in lanes.values()]))
 
 
@@ -188,7 +188,7 @@ def _warp() -> list[Op]:
     def vote(name: str, doc: str, operation: Callable[[list[int]], int]) -> Op:
         return Op(name, "i32 i1 -> i1", doc, Effect.WARP, _vote(operation))
 
-    kinds = choice("kind", *_REDUCTIONS)
+    kinds = choice("combine", *_REDUCTIONS)
     return [
         shuffle("shfl_idx", "c mod d of the segment", _from_index),
         shuffle("shfl_up", "c below, not leaving the segment", _from_below),

@@ -7,8 +7,8 @@ import pytest
 from openrpp import arch
 
 FINGERPRINTS = {
-    "ae7100": "cc34a5455fa7dca742404197417f0d96f13007f64ca9f081d94657535ba6f383",
-    "ae7100x": "4722923bed553e936fd141c56e258205b1a1045727636fd7c0318675e6bdccd9",
+    "ae7100": "c7868eca661048936d9687488d0ea3dfec927a45c7aad7a8024483f49ec5be32",
+    "ae7100x": "8df5a043d9abfc23aa1fc8c6551cdf33eac0d75a06add9658e0aa4794b3b8cb9",
 }
 
 

@@ -414,7 +414,9 @@ class Even(Program):
 
     def step(self) -> None:
         pick = self.random.choice
-        self.add(f"MOVE.U32 {pick(self.steps)}, DS13" if pick([True, False]) else f"MOVE.U32 {pick([1, 8, 65536])}, DS13")
+        self.add(
+            f"MOVE.U32 {pick(self.steps)}, DS13" if pick([True, False]) else f"MOVE.U32 {pick([1, 8, 65536])}, DS13"
+        )
         if pick([True, False]):
             self.add(f"{pick(['ADD', 'ADD', 'SUB'])}.U16 {(to := pick(self.even16))}, S26, {to}")
         else:
@@ -488,7 +490,9 @@ class Even(Program):
     def rare(self) -> None:
         """What spoils a proof, or must not."""
         pick = self.random.choice
-        pick([self.rewrite, self.straight, self.transfer, self.repeat, self.shape, self.tail, self.sync, self.carried])()
+        pick(
+            [self.rewrite, self.straight, self.transfer, self.repeat, self.shape, self.tail, self.sync, self.carried]
+        )()
 
     def rewrite(self) -> None:
         """A value that moves starts anew."""
@@ -501,7 +505,11 @@ class Even(Program):
     def carried(self) -> None:
         """A value that goes on from round to round in a way that is not even."""
         to = self.random.choice(["S8", "S9"])
-        self.add(self.random.choice([f"SHR.U16 {to}, 1, {to}", f"OR.U16 {to}, {self.value16()}, {to}", f"SUB.U16 {ONE}, {to}, {to}"]))
+        self.add(
+            self.random.choice(
+                [f"SHR.U16 {to}, 1, {to}", f"OR.U16 {to}, {self.value16()}, {to}", f"SUB.U16 {ONE}, {to}, {to}"]
+            )
+        )
 
     def trips(self) -> int:
         return self.random.choice([1, 4, 7, 9, 12, 20, 40] if self.counters else [4, 7, 20, 100])

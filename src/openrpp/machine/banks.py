@@ -63,7 +63,9 @@ class Ports:
 def warp_rows(addresses: NDArray[Any], chosen: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Addresses as one row per warp; lanes that take no part, or that the last warp lacks, are ABSENT."""
     padded = np.full(-(-addresses.size // WARP) * WARP, ABSENT, np.int64)
-    padded[: addresses.size] = addresses if chosen is None else np.where(chosen, addresses, ABSENT)
+    padded[: addresses.size] = addresses
+    if chosen is not None:
+        padded[: addresses.size][~chosen] = ABSENT
     return padded.reshape(-1, WARP)
 
 

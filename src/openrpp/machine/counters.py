@@ -26,8 +26,8 @@ FLOAT_NAMES = (
     "LG2",
 )
 _FUSED = ("FMA", "HFMA")
-DOT_TERMS = 8
-"""Products of one LDLANE_BFMAD; the length is a register that every published program sets to 8."""
+INT8_PRODUCTS = 2
+"""Products of an int8 dot per word of its vectors."""
 
 
 def tally(items: tuple[Item, ...]) -> Counter[Item]:
@@ -48,9 +48,7 @@ def per_lane(column: ColumnCode) -> dict[str, int]:
     events: Counter[str] = Counter()
     for op in column.port:
         effect = op.form.effect
-        if op.form.cost is Cost.LANE_VECTOR:
-            events["dot_macs"] += DOT_TERMS
-        elif effect.startswith("load"):
+        if effect.startswith("load"):
             events["words_loaded"] += 1
         elif effect.startswith("store"):
             events["words_stored"] += 1
@@ -65,28 +63,48 @@ def per_lane(column: ColumnCode) -> dict[str, int]:
     return dict(events)
 
 
-COLUMN_KEYS = ("dot_macs", "words_loaded", "words_stored", "address_ops", "copies", "pe_ops", "flops")
+def products(item: ColumnItem) -> tuple[str, int]:
+    """Counter and number of the products per lane of a column's dot, if it has one."""
+    for op in item.code.port:
+        if op.form.cost is Cost.LANE_VECTOR:
+            int8 = op.form.effect == "dot-int8"
+            return ("int8_macs", INT8_PRODUCTS * item.terms) if int8 else ("dot_macs", item.terms)
+    return "dot_macs", 0
 
 
-def count(items: tuple[Item, ...]) -> dict[str, int]:
+COLUMN_KEYS = (
+    "dot_macs",
+    "int8_macs",
+    "words_loaded",
+    "words_stored",
+    "address_ops",
+    "copies",
+    "pe_ops",
+    "flops",
+)
+
+
+def count(tallied: Counter[Item]) -> dict[str, int]:
     """All counters of a walk; lanes, words and bytes, each an exact number."""
     total: Counter[str] = Counter(dict.fromkeys(("columns", "words", "warp_columns", "blocks", *COLUMN_KEYS), 0))
     total.update(
-        {"dma_bytes": 0, "ddr_bytes_read": 0, "ddr_bytes_written": 0, "dma_transfers": 0, "barriers": 0, "polls": 0}
+        dict.fromkeys(
+            ("dma_bytes", "ddr_bytes_read", "ddr_bytes_written", "dma_transfers", "barriers", "polls", "votes"), 0
+        )
     )
-    for item, times in tally(items).items():
+    for item, times in tallied.items():
         match item:
             case ColumnItem():
                 total["columns"] += times
                 total["words"] += times * item.fetch
                 total["warp_columns"] += times * item.warps
-                for name, events in per_lane(item.code).items():
+                for name, events in (*per_lane(item.code).items(), products(item)):
                     total[name] += times * events * item.lanes
             case TransferItem():
                 _count_transfer(total, item, times)
             case SyncItem():
                 total["words"] += times * item.fetch
-                total["polls" if item.what == "poll" else "barriers"] += times
+                total[f"{item.what}s"] += times
             case WordsItem():
                 total["words"] += times * item.fetch
             case BlockItem():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openrpp.machine.code import ColumnCode
+from openrpp.machine.faults import MachineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class ColumnItem:
     lanes: int
     warps: int
     passes: int | None
+    terms: int = 0  # words of each lane's vector in a dot product
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +61,5 @@ class Repeat:
 Item = ColumnItem | TransferItem | SyncItem | WordsItem | BlockItem | Repeat
 
 
-class WalkError(Exception):
+class WalkError(MachineError):
     """The program cannot be walked without data, or not at all."""

@@ -87,6 +87,10 @@ class ColumnPasses:
             found += [(register, width) for name, register, width in op.captured if name in names]
         return tuple(found)
 
+    def terms(self, scalars: Scalars) -> int:
+        """Length of the column's dot product in words, 0 if it has none."""
+        return next((_taken(op, "l", scalars) for op in self.accesses if op.form.cost is Cost.LANE_VECTOR), 0)
+
     def passes(self, shape: Shape, pattern: Pattern, scalars: Scalars) -> int | None:
         """Passes over all warps, None where data decides; sequential and gather path work side by side."""
         paths = {Slot.SEQUENTIAL: 0, Slot.GATHER: 0}

@@ -1,6 +1,8 @@
-"""Port passes and DDR lines measured on the addresses that an engine really used."""
+"""What the ports did at the addresses that an engine really used."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from openrpp.isa.table.port import Lanes
 from openrpp.machine.banks import WARP, Access, Ports, lines
 from openrpp.machine.code import VectorOp
 from openrpp.machine.observe import Observer
+from openrpp.machine.pipeline import Traffic
 from openrpp.machine.reference import Step
 from openrpp.machine.vectors import Datapath
 
@@ -20,74 +23,69 @@ STRIDE = 32
 """The first EAGER executions of a column are measured, then every STRIDE-th."""
 
 
+@dataclass
+class Total:
+    """Sums over the measured executions of a column."""
+
+    executed: int = 0
+    measured: int = 0
+    passes: int = 0
+    ddr_read: int = 0
+    ddr_written: int = 0
+
+    @property
+    def mean(self) -> Traffic:
+        """Per execution."""
+        times = self.measured
+        return Traffic(self.passes / times, self.ddr_read / times, self.ddr_written / times)
+
+
 class PassSamples(Observer):
-    """Mean port passes of the gather columns of one launch, by the word at which the column starts.
+    """Mean port passes and DDR bytes of the gather columns of one launch, by their first word and number of lanes.
 
     Exact for columns that run at most four times; a sample otherwise (`every=1` measures all).
     """
 
     def __init__(self, card: Card, datapath: Datapath, every: int = STRIDE) -> None:
         self.ports = Ports.of(card)
+        self.line = card.ddr.line.value
         self.datapath = datapath
         self.every = every
-        self.executed: dict[int, int] = {}
-        self.line = card.ddr.line.value
-        self.totals: dict[int, tuple[int, int]] = {}
-        self.traffic: dict[int, tuple[int, int, int]] = {}  # bytes read and written in DDR, executions
+        self.totals: dict[tuple[int, int], Total] = {}
 
     def reset(self) -> None:
         """Forget the previous launch."""
-        self.executed.clear()
         self.totals.clear()
-        self.traffic.clear()
 
-    def mean(self, start: int) -> float | None:
-        """Mean passes over all warps per execution, None where nothing was measured."""
-        if start not in self.totals:
-            return None
-        passes, times = self.totals[start]
-        return passes / times
-
-    def direct(self, start: int) -> tuple[float, float] | None:
-        """Mean DDR bytes (read, written) of direct accesses per execution, None where nothing was measured."""
-        if start not in self.traffic:
-            return None
-        read, written, times = self.traffic[start]
-        return read / times, written / times
+    def mean(self, start: int, lanes: int) -> Traffic | None:
+        """What a column did on average over all its warps, None where nothing was measured."""
+        total = self.totals.get((start, lanes))
+        return total.mean if total else None
 
     def before(self, step: Step, lanes: Lanes, part: slice) -> None:
         """Measure a column that is about to run for all its lanes."""
-        if part.stop - part.start != step.lanes.i.size or not any(
-            op.form.slot is Slot.GATHER for op in step.column.port
-        ):
+        count = step.lanes.i.size
+        if part.stop - part.start != count or not any(op.form.slot is Slot.GATHER for op in step.column.port):
             return
-        start = step.column.start
-        number = self.executed[start] = self.executed.get(start, 0) + 1
-        if number > EAGER and number % self.every:
-            return
-        passes, times = self.totals.get(start, (0, 0))
-        self.totals[start] = (passes + self._passes(step, lanes, part), times + 1)
-        if any(op.form.cost is Cost.DIRECT for op in step.column.port):
-            self._direct(step, lanes, part)
+        total = self.totals.setdefault((step.column.start, count), Total())
+        total.executed += 1
+        if total.executed <= EAGER or total.executed % self.every == 0:
+            self._measure(total, step, lanes, part)
 
-    def _direct(self, step: Step, lanes: Lanes, part: slice) -> None:
-        read, written, times = self.traffic.get(step.column.start, (0, 0, 0))
-        for op, captured in zip(step.column.port, step.captured, strict=False):
-            if op.form.cost is Cost.DIRECT:
-                addresses = self.datapath.addresses(op, lanes, part, captured)
-                moved = lines(addresses, self.line, self._chosen(op, lanes, part, captured)) * self.line
-                read += moved if op.form.effect != "store-ddr" else 0
-                written += moved if op.form.effect != "load-ddr" else 0
-        self.traffic[step.column.start] = (read, written, times + 1)
-
-    def _passes(self, step: Step, lanes: Lanes, part: slice) -> int:
+    def _measure(self, total: Total, step: Step, lanes: Lanes, part: slice) -> None:
         paths = {Slot.SEQUENTIAL: 0, Slot.GATHER: 0}
+        total.measured += 1
         for op, captured in zip(step.column.port, step.captured, strict=False):
-            if op.form.slot in paths and op.form.cost is not Cost.WARP_VECTOR:
-                addresses = self.datapath.addresses(op, lanes, part, captured)
-                chosen = self._chosen(op, lanes, part, captured)
-                paths[op.form.slot] += self.ports.passes(Access.of(op.form), addresses, captured.get("l", 0), chosen)
-        return max(paths.values())
+            if op.form.slot not in paths or op.form.cost is Cost.WARP_VECTOR:
+                continue
+            addresses = self.datapath.addresses(op, lanes, part, captured)
+            chosen = self._chosen(op, lanes, part, captured)
+            if op.form.cost is Cost.DIRECT:
+                moved = lines(addresses, self.line, chosen) * self.line
+                total.ddr_read += moved if op.form.effect != "store-ddr" else 0
+                total.ddr_written += moved if op.form.effect != "load-ddr" else 0
+            paths[op.form.slot] += self.ports.passes(Access.of(op.form), addresses, captured.get("l", 0), chosen)
+        total.passes += max(paths.values())
 
     def _chosen(self, op: VectorOp, lanes: Lanes, part: slice, captured: dict[str, int]) -> NDArray[np.bool_] | None:
         """Lanes that take part in a masked access, None for all."""

@@ -78,14 +78,14 @@ class Cells:
 
     def get(self, cell: int, width: int) -> tuple[int, Slope]:
         """Value and slope; the levels note the read."""
-        touched = {cell} if width == 16 else {cell, self.after(cell)}
         for traffic in self.watched.values():
-            traffic.live_in |= touched - traffic.written
+            if cell not in traffic.written:
+                traffic.live_in.add(cell)
         if width == 16:
             return self.values[cell], self._half(cell)
-        if cell % 2 == 0 and self.paired[cell]:
-            return self.value(cell, 32), self.slopes[cell]
-        return self.value(cell, 32), opaque(self._half(cell), self._half(self.after(cell)))
+        low = self.slopes[cell] if cell % 2 == 0 and self.paired[cell] else None
+        high, other = self.get(self.after(cell), 16)
+        return self.values[cell] | high << 16, opaque(self._half(cell), other) if low is None else low
 
     def _half(self, cell: int) -> Slope:
         even = cell & ~1
@@ -175,52 +175,54 @@ Read = tuple[int, Slope, int]
 """Value, slope and width of a source."""
 
 
-def quick(op: Op, cells: Cells) -> Callable[[], None]:
-    """An arithmetic operation on values alone, for the time in which no level is watched."""
-    define = op.form.define
-    assert define is not None
-    sources = [_reader(op, name, cells) for name in op.form.sources]
-    target, width, store = op.values["d"], WIDTHS[op.form.operands["d"].kind], cells.store
-    if len(sources) == 1:
-        (only,) = sources
-        return lambda: store(target, width, define(only()))
-    first, second = sources
-    if width == 16:
-        values, paired, even = cells.values, cells.paired, target & ~1
+class Arithmetic:
+    """An arithmetic operation on cells."""
 
-        def short() -> None:
-            values[target] = define(first(), second()) & 0xFFFF
-            paired[even] = False
+    def __init__(self, op: Op, cells: Cells) -> None:
+        assert op.form.define is not None
+        self.cells = cells
+        self.name = op.form.name.split(".")
+        self.define = op.form.define
+        self.target = op.values["d"]
+        self.width = WIDTHS[op.form.operands["d"].kind]
+        # (cell or immediate, width; 0 for an immediate)
+        self.sources = tuple((op.values[name], WIDTHS.get(op.form.operands[name].kind, 0)) for name in op.form.sources)
 
-        return short
-    return lambda: store(target, width, define(first(), second()))
+    def quick(self) -> Callable[[], None]:
+        """The operation on values alone, for the time in which no level is watched."""
+        define, target, width, store = self.define, self.target, self.width, self.cells.store
+        sources = [self._reader(place, width) for place, width in self.sources]
+        if len(sources) == 1:
+            (only,) = sources
+            return lambda: store(target, width, define(only()))
+        first, second = sources
+        return lambda: store(target, width, define(first(), second()))
 
+    def _reader(self, place: int, width: int) -> Callable[[], int]:
+        values, high = self.cells.values, self.cells.after(place)
+        match width:
+            case 0:
+                return lambda: place
+            case 16:
+                return lambda: values[place]
+            case _:
+                return lambda: values[place] | values[high] << 16
 
-def _reader(op: Op, name: str, cells: Cells) -> Callable[[], int]:
-    values, place = cells.values, op.values[name]
-    match WIDTHS.get(op.form.operands[name].kind):
-        case None:
-            return lambda: place
-        case 16:
-            return lambda: values[place]
-        case _:
-            high = cells.after(place)
-            return lambda: values[place] | values[high] << 16
-
-
-def advance(op: Op, cells: Cells) -> list[Constraint]:
-    """Carry out an arithmetic operation on values and slopes; the constraints under which the slopes stay right."""
-    read: list[Read] = []
-    for name in op.form.sources:
-        width = WIDTHS.get(op.form.operands[name].kind)
-        value, slope = (op.values[name], INVARIANT) if width is None else cells.get(op.values[name], width)
-        read.append((value, slope, width or 16))
-    define = op.form.define
-    assert define is not None
-    result, width = define(*(value for value, _, _ in read)), WIDTHS[op.form.operands["d"].kind]
-    slope, conditions = _carry(op.form.name.split("."), read) if any(slope for _, slope, _ in read) else (INVARIANT, [])
-    cells.set(op.values["d"], width, result, slope)
-    return [condition for condition in conditions if condition.steps]
+    def follow(self) -> list[Constraint]:
+        """The operation on values and slopes; the constraints under which the slopes stay right."""
+        read: list[Read] = []
+        moving = False
+        for place, width in self.sources:
+            value, slope = self.cells.get(place, width) if width else (place, INVARIANT)
+            moving = moving or bool(slope)
+            read.append((value, slope, width or 16))
+        result = self.define(*[value for value, _, _ in read])
+        if not moving:
+            self.cells.set(self.target, self.width, result, INVARIANT)
+            return []
+        slope, conditions = _carry(self.name, read)
+        self.cells.set(self.target, self.width, result, slope)
+        return [condition for condition in conditions if condition.steps]
 
 
 def _carry(name: list[str], read: list[Read]) -> tuple[Slope, list[Constraint]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 from openrpp.arch import LEVELS, Card, Level
@@ -13,12 +15,14 @@ from openrpp.machine.counters import count, tally
 from openrpp.machine.items import ColumnItem, Item, Repeat, SyncItem, TransferItem
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
-from openrpp.machine.pipeline import Event, Passes, Pipeline, Rates
+from openrpp.machine.pipeline import Event, Pipeline, Rates, Traffic
 from openrpp.machine.report import LaunchReport, Roofline, Span
 from openrpp.machine.sample import PassSamples
-from openrpp.machine.walk import Walk
+from openrpp.machine.walk import MAX_ITEMS, Walk
 
 MAC_FLOPS = 2
+WALKED_ITEMS = 64_000_000
+"""Items after which a walk gives up although an engine ran, and so knows that the program ends."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +34,32 @@ class Timed:
     items: tuple[Item, ...]
     samples: PassSamples | None
 
-    def passes(self, item: ColumnItem) -> float:
-        """Port passes of a column whose addresses depend on data: measured, or one per warp where no engine ran."""
-        measured = self.samples.mean(item.code.start) if self.samples else None
-        return item.warps if measured is None else measured
+    @cached_property
+    def tally(self) -> Counter[Item]:
+        """How often each item runs."""
+        return tally(self.items)
 
-    def direct(self, item: ColumnItem) -> tuple[float, float]:
-        """DDR bytes (read, written) of a column's direct accesses: measured, or those of consecutive words."""
-        read, written = 0.0, 0.0
-        if not any(op.form.cost is Cost.DIRECT for op in item.code.port):
-            return read, written
-        measured = self.samples.direct(item.code.start) if self.samples else None
-        if measured is not None:
-            return measured
-        line = self.card.ddr.line.value
-        for op in item.code.port:
-            if op.form.cost is Cost.DIRECT:
-                moved = item.warps * ceil(WARP * op.form.width / 8 / line) * line
-                read += moved if op.form.effect != "store-ddr" else 0
-                written += moved if op.form.effect != "load-ddr" else 0
-        return read, written
+    @cached_property
+    def gathers(self) -> dict[ColumnItem, Traffic]:
+        """Columns whose addresses depend on data: what each execution does, as measured or, with no engine, at best."""
+        return {
+            item: self._measured(item) for item in self.tally if isinstance(item, ColumnItem) and item.passes is None
+        }
+
+    def _measured(self, item: ColumnItem) -> Traffic:
+        found = self.samples.mean(item.code.start, item.lanes) if self.samples else None
+        return _best(item, self.card.ddr.line.value) if found is None else found
+
+
+def _best(item: ColumnItem, line: int) -> Traffic:
+    """One pass per warp, and neighbouring lanes at neighbouring addresses of DDR."""
+    read, written = 0, 0
+    for op in item.code.port:
+        if op.form.cost is Cost.DIRECT:
+            moved = item.warps * ceil(WARP * op.form.width / 8 / line) * line
+            read += moved if op.form.effect != "store-ddr" else 0
+            written += moved if op.form.effect != "load-ddr" else 0
+    return Traffic(item.warps, read, written)
 
 
 def walk(
@@ -61,19 +71,20 @@ def walk(
     samples: PassSamples | None = None,
 ) -> Timed:
     """Walk a launch whose parameters stand in FRAM bank `bank`. Raises WalkError."""
-    return Timed(card, launch, Walk(card, memory, launch, bank, loaded).run(), samples)
+    most = MAX_ITEMS if samples is None else WALKED_ITEMS
+    return Timed(card, launch, Walk(card, memory, launch, bank, loaded, most).run(), samples)
 
 
 def report(timed: Timed, engine: str = "none") -> LaunchReport:
     """Time a walked launch. `engine` names the engine whose data-dependent measurements it uses."""
-    card, launch, items = timed.card, timed.launch, timed.items
-    counters = count(items)
+    card, launch = timed.card, timed.launch
+    counters = count(timed.tally)
     direct = _count_direct(timed, counters)
     runs: dict[Level, Pipeline] = {level: _run(timed, level) for level in LEVELS}
-    bounds = _bounds(timed, counters)
+    bounds = {level: _bounds(timed, counters, run.rates) for level, run in runs.items()}
     # Ports and DDR are shared: all accesses together need at least this long, whatever the columns do.
     cycles = {
-        level: max(run.finish, direct * run.rates.ddr_ticks, bounds["ports"] * run.rates.cycle) / run.rates.cycle
+        level: max(run.finish, direct * run.rates.ddr_ticks, bounds[level]["ports"] * run.rates.cycle) / run.rates.cycle
         for level, run in runs.items()
     }
     span = Span(cycles["low"], cycles["nominal"], cycles["high"])
@@ -90,42 +101,36 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
         seconds=span.scaled(per_cycle),
         launch_seconds=Span(cost.low, cost.nominal, cost.high).scaled(1e-6),
         counters=counters,
-        utilisation=_utilisation(card, counters, bounds, span.nominal),
-        limiter=_limiter(bounds, span.nominal),
+        utilisation=_utilisation(card, counters, bounds["nominal"], span.nominal),
+        limiter=_limiter(bounds["nominal"], span.nominal),
         roofline=_roofline(card, counters, span.nominal * per_cycle),
-        data_source=_data_source(timed, engine),
+        data_source=engine if timed.samples is not None and timed.gathers else "none",
         dma_tail=max(nominal.dma_done - nominal.finish, 0) / nominal.rates.cycle,
         notes=_notes(timed, runs.values()),
     )
 
 
 def _run(timed: Timed, level: Level, watch: Callable[[Event], None] | None = None) -> Pipeline:
-    passes: Passes = timed.passes
-    pipeline = Pipeline(Rates.of(timed.card, level), passes, watch, lambda item: sum(timed.direct(item)))
+    pipeline = Pipeline(Rates.of(timed.card, level), timed.gathers, watch)
     pipeline.run(timed.items)
     return pipeline
 
 
 def _count_direct(timed: Timed, counters: dict[str, int]) -> float:
     """Add the DDR bytes of direct accesses to the counters; their number."""
-    read, written = 0.0, 0.0
-    for item, times in tally(timed.items).items():
-        if isinstance(item, ColumnItem):
-            more = timed.direct(item)
-            read, written = read + times * more[0], written + times * more[1]
+    read = sum(timed.tally[item] * traffic.ddr_read for item, traffic in timed.gathers.items())
+    written = sum(timed.tally[item] * traffic.ddr_written for item, traffic in timed.gathers.items())
     counters["ddr_bytes_read"] += round(read)
     counters["ddr_bytes_written"] += round(written)
     return read + written
 
 
-def _bounds(timed: Timed, counters: dict[str, int]) -> dict[str, float]:
-    """Cycles that each resource alone would need, nominal."""
-    card = timed.card
-    rates = Rates.of(card, "nominal")
+def _bounds(timed: Timed, counters: dict[str, int], rates: Rates) -> dict[str, float]:
+    """Cycles that each resource alone would need."""
     occupied, passes = 0.0, 0.0
-    for item, times in tally(timed.items).items():
+    for item, times in timed.tally.items():
         if isinstance(item, ColumnItem):
-            taken = timed.passes(item) if item.passes is None else item.passes
+            taken = timed.gathers[item].passes if item.passes is None else item.passes
             occupied += times * max(item.warps, taken)
             passes += times * taken
     ddr_bytes = counters["ddr_bytes_read"] + counters["ddr_bytes_written"]
@@ -133,7 +138,7 @@ def _bounds(timed: Timed, counters: dict[str, int]) -> dict[str, float]:
         "array": occupied / rates.columns,
         "stage latency": counters["columns"] * rates.latency / rates.cycle,
         "configuration issue": counters["words"] * rates.word / rates.cycle,
-        "ports": passes / card.sram.ports.value,
+        "ports": passes * rates.port_ticks / rates.cycle,
         "DDR": ddr_bytes * rates.ddr_ticks / rates.cycle,
         "DMA": counters["dma_bytes"] * rates.dma_ticks / rates.cycle,
     }
@@ -149,10 +154,12 @@ def _utilisation(card: Card, counters: dict[str, int], bounds: dict[str, float],
     """Shares of what the card could do in the same cycles; DDR against its sustained rate."""
     if not cycles:
         return dict.fromkeys(("lanes", "dot", "ports", "sequencer", "ddr"), 0.0)
-    lanes = card.array.columns.value * card.array.lanes.value
+    lanes = cycles * card.array.columns.value * card.array.lanes.value
+    bf16 = counters["dot_macs"] / card.array.bf16_macs_per_lane.value
+    int8 = counters["int8_macs"] / card.array.int8_macs_per_lane.value
     return {
-        "lanes": counters["pe_ops"] / (cycles * lanes),
-        "dot": counters["dot_macs"] / (cycles * lanes * card.array.bf16_macs_per_lane.value),
+        "lanes": counters["pe_ops"] / lanes,
+        "dot": (bf16 + int8) / lanes,
         "ports": bounds["ports"] / cycles,
         "sequencer": bounds["configuration issue"] / cycles,
         "ddr": bounds["DDR"] / cycles,
@@ -173,19 +180,11 @@ def _roofline(card: Card, counters: dict[str, int], seconds: float) -> Roofline:
     return Roofline(intensity, reached, roof, "dot units and lanes" if counters["dot_macs"] else "lanes")
 
 
-def _depends_on_data(timed: Timed) -> int:
-    return sum(1 for item in tally(timed.items) if isinstance(item, ColumnItem) and item.passes is None)
-
-
-def _data_source(timed: Timed, engine: str) -> str:
-    return engine if timed.samples is not None and _depends_on_data(timed) else "none"
-
-
 def _notes(timed: Timed, runs: Iterable[Pipeline]) -> tuple[str, ...]:
     notes: list[str] = []
-    unknown = _depends_on_data(timed)
-    if unknown and timed.samples is None:
-        notes.append(f"{unknown} columns gather at addresses that depend on data: taken as free of bank conflicts")
+    if timed.gathers and timed.samples is None:
+        unknown = f"{len(timed.gathers)} columns gather at addresses that depend on data"
+        notes.append(f"{unknown}: taken as free of bank conflicts")
     if any(not pipeline.settled for pipeline in runs):
         notes.append("a loop did not settle: its later rounds are extrapolated")
     return tuple(notes)
@@ -230,7 +229,7 @@ def events(timed: Timed) -> Iterator[TraceEvent]:
             case _:
                 pass
 
-    pipeline = Pipeline(rates, timed.passes, watch, lambda item: sum(timed.direct(item)))
+    pipeline = Pipeline(rates, timed.gathers, watch)
     for chunk in _flat(timed.items):
         pipeline.run((chunk,))
         yield from found

@@ -24,7 +24,7 @@ from openrpp.machine.memory import Memory
 from openrpp.machine.parameters import WalkedParameters
 from openrpp.machine.passes import ColumnPasses, Pattern, Shape, uniform
 from openrpp.machine.scalars import DMA_LENGTH
-from openrpp.machine.steps import BLOCK, Cells, advance, quick
+from openrpp.machine.steps import BLOCK, Arithmetic, Cells
 
 Action = Callable[[], int]
 END = -1
@@ -187,12 +187,12 @@ class Walk:
                 return lambda: None
 
     def _arithmetic(self, op: Op) -> Callable[[], None]:
-        cells, loops, plain = self.cells, self.loops, quick(op, self.cells)
-        levels = loops.levels
+        arithmetic, loops = Arithmetic(op, self.cells), self.loops
+        plain, levels = arithmetic.quick(), loops.levels
 
         def work() -> None:
             if levels:
-                loops.hold(advance(op, cells))
+                loops.hold(arithmetic.follow())
             else:
                 plain()
 
@@ -307,7 +307,7 @@ class Walk:
             if found is None:
                 lanes, scalars = self.shape[2], dict(zip(needs, values, strict=True))
                 passes = port.passes(self.shape, self.pattern, scalars)
-                item = ColumnItem(column, self.fetch + words, lanes, -(-lanes // WARP), passes)
+                item = ColumnItem(column, self.fetch + words, lanes, -(-lanes // WARP), passes, port.terms(scalars))
                 found = known[key] = item, port.after(self.shape, self.pattern, scalars)
             item, self.pattern = found
             items.append(item)

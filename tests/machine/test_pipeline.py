@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 from typing import Any
 
@@ -322,7 +323,7 @@ def test_a_slower_figure_never_makes_a_program_faster(seed: int, figure: str) ->
     taken = [cycles(items, changed(load("ae7100"), **{figure: value})) for value in SLOWER[figure]]
     transfers = sum(isinstance(item, TransferItem) for item in written_out(items))
     rounding = 1e-9 + (transfers if figure == "array__words_per_cycle" else 0)  # of bytes to ticks of another size
-    assert all(slow >= fast - rounding for fast, slow in zip(taken, taken[1:], strict=False)), taken
+    assert all(slow >= fast - rounding for fast, slow in itertools.pairwise(taken)), taken
 
 
 @settings(max_examples=60)

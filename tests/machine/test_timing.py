@@ -24,7 +24,7 @@ from openrpp.machine.reference import Step
 from openrpp.machine.sample import EAGER, STRIDE, PassSamples
 from openrpp.machine.timing import report
 from tests.machine.cards import changed
-from tests.machine.programs import IOTA, INPUT, OUTPUT, Program, seeded, shaped
+from tests.machine.programs import INPUT, IOTA, OUTPUT, Program, seeded, shaped
 
 SRAM, DDR = 0x0400_0000, 0x5000_0000
 
@@ -189,7 +189,7 @@ def test_ddr_lines_are_counted_warp_by_warp() -> None:
     assert lines(np.zeros(64, int), 64) == 2
 
 
-# --- engine and walk ---------------------------------------------------------------------------------------------------
+# --- engine and walk ----------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40)
@@ -276,14 +276,17 @@ def test_direct_ddr_accesses_count_their_lines() -> None:
     head = f"MOVE.U32 {DDR}, DS8\nMOVE.U32 0, DS9\nMOVE.U16 {{stride}}, %w\nMOVE.U16 0, %h\nCFGXYZ %y1, %n, %n\n"
     head = f"MOVE.U32 {DDR}, DS8\nMOVE.U32 0, DS9\nMOVE.U16 1, %h\nMOVE.U16 64, %w\nCFGXYZ %h, %w, %n\n"
     for stride, nbytes in ((64, 64 * 64), (2, 2 * 64)):
-        body = f"{head}MOVE.U16 {stride}, %w\nMOVE.U16 0, %h\nMOVE.U32 0, DS10\nGLANEADDR DS10, %w, %h, DVA\n##\nLOAD.D16 [DS8+DVA], MA\n##"
+        body = (
+            f"{head}MOVE.U16 {stride}, %w\nMOVE.U16 0, %h\nMOVE.U32 0, DS10\n"
+            f"GLANEADDR DS10, %w, %h, DVA\n##\nLOAD.D16 [DS8+DVA], MA\n##"
+        )
         found = launch(body, arch="ae7100x")
         assert found.counters["ddr_bytes_read"] == nbytes
         assert found.counters["ddr_bytes_written"] == 0
         assert found.data_source == "reference"
 
 
-# --- reports -----------------------------------------------------------------------------------------------------------
+# --- reports ------------------------------------------------------------------------------------------------------
 
 
 def test_gathers_without_an_engine_are_said_to_be_free_of_conflicts() -> None:

@@ -93,8 +93,8 @@ TRAPS = {
         100,
     ),
     "a counter that wraps before it is shifted": down(
-        "ADD.U16 S5, S24, S5; ADD.U16 S5, S24, S5; MOVE.U16 65000, S6; ADD.U16 S5, S6, S7; SHR.U16 S7, 1, S7; MOVE.U16 7, S23;"
-        + when("CMP.U16.EQ S7, S23"),
+        "ADD.U16 S5, S24, S5; ADD.U16 S5, S24, S5; MOVE.U16 65000, S6; ADD.U16 S5, S6, S7; "
+        "SHR.U16 S7, 1, S7; MOVE.U16 7, S23;" + when("CMP.U16.EQ S7, S23"),
         400,
     ),
     "a counter that wraps before it is compared": down(
@@ -130,8 +130,8 @@ TRAPS = {
     ),
     "halves that are written one by one": "MOVE.U32 65500, DS5\n"
     + down(
-        "MOVE.U32 5, DS4; ADD.U32 DS5, DS4, DS5; MOVE.U16 S11, S6; MOVE.U16 S10, S10; MOVE.U16 S6, S11; MOVE.U32 65800, DS4;"
-        + when("CMP.U32.LT DS5, DS4"),
+        "MOVE.U32 5, DS4; ADD.U32 DS5, DS4, DS5; MOVE.U16 S11, S6; MOVE.U16 S10, S10; "
+        "MOVE.U16 S6, S11; MOVE.U32 65800, DS4;" + when("CMP.U32.LT DS5, DS4"),
         100,
     ),
     "halves of different kinds, read as a pair": down(
@@ -139,7 +139,8 @@ TRAPS = {
     ),
     "a pair that becomes two halves after some rounds": "MOVE.U32 65500, DS5\n"
     + down(
-        "MOVE.U16 97, S23; CMP.U16.LT S20, S23, S25; JMPC S25, $LATER; MOVE.U32 16, DS4; ADD.U32 DS5, DS4, DS5; JMP $ON;"
+        "MOVE.U16 97, S23; CMP.U16.LT S20, S23, S25; JMPC S25, $LATER; MOVE.U32 16, DS4; "
+        "ADD.U32 DS5, DS4, DS5; JMP $ON;"
         "$LATER:; MOVE.U16 16, S8; ADD.U16 S10, S8, S10; MOVE.U16 S11, S11; $ON:; NOP |",
         100,
     ),
@@ -184,7 +185,8 @@ TRAPS = {
     "swapped buffers": "MOVE.U16 100, S5\n" + down("MOVE.U16 S5, S7; MOVE.U16 S6, S5; MOVE.U16 S7, S6; NOP |", 100),
     "four buffers in turn": "MOVE.U16 100, S5\n"
     + down(
-        "MOVE.U16 S5, S9; MOVE.U16 S6, S5; MOVE.U16 S7, S6; MOVE.U16 S8, S7; MOVE.U16 S9, S8; JMPC S5, $A; NOP | $A:; NOP |",
+        "MOVE.U16 S5, S9; MOVE.U16 S6, S5; MOVE.U16 S7, S6; MOVE.U16 S8, S7; MOVE.U16 S9, S8; "
+        "JMPC S5, $A; NOP | $A:; NOP |",
         99,
     ),
     "early exit by an outer value": down(
@@ -307,7 +309,8 @@ COMPRESSED = {
         (40, 1, 1),
     ),
     "a negative limit": (
-        "MOVE.U16 0x8001, S20; MOVE.U16 0x7FFE, S23\n$L:\nNOP |\nADD.U16 S20, S24, S20\nCMP.S16.LT S20, S23, S25\nJMPC S25, $L\n",
+        "MOVE.U16 0x8001, S20; MOVE.U16 0x7FFE, S23\n$L:\nNOP |\nADD.U16 S20, S24, S20\n"
+        "CMP.S16.LT S20, S23, S25\nJMPC S25, $L\n",
         (1, 1, 1),
     ),
 }
@@ -326,7 +329,9 @@ ENDLESS = {
     "a counter that never meets zero": "MOVE.U16 1, S5; MOVE.U16 2, S6\n$L:\nADD.U16 S5, S6, S5; NOP |\nJMPC S5, $L",
     "values that go round": "MOVE.U16 1, S5\n$L:\nMUL.U16 S5, S5, S6; SUB.U16 S24, S5, S5; NOP |\nJMP $L",
     "a long circle": "MOVE.U16 7, S5; MOVE.U16 77, S6\n$L:\nMUL.U16 S5, S6, S5; ADD.U16 S5, S24, S5\nJMP $L",
-    "a circle through parameter memory": "$L:\nLDPARAM.U16 [cfg_fft_w4_8], S5; SHR.U16 S5, 1, S5; STGLB.U16 S5, [cfg_fft_w4_8]\nJMP $L",
+    "a circle through parameter memory": (
+        "$L:\nLDPARAM.U16 [cfg_fft_w4_8], S5; SHR.U16 S5, 1, S5; STGLB.U16 S5, [cfg_fft_w4_8]\nJMP $L"
+    ),
     "an inner loop that ends in an outer that does not": "$O:\n" + down("NOP |", 50) + "JMP $O",
     "two heads": "$A:\nJMPC S5, $B; JMP $A; $B:; JMP $A",
 }
@@ -345,7 +350,7 @@ def test_endless_loop_that_does_not_repeat_meets_the_limit(device: Device) -> No
         walked(device, prepared(device, program(text), params=(0, 0)), max_items=50_000)
 
 
-# --- transfers ---------------------------------------------------------------------------------------------------------
+# --- transfers ----------------------------------------------------------------------------------------------------
 
 
 def transfer(source: str, target: str, nbytes: int) -> str:
@@ -402,7 +407,7 @@ def test_loaded_parameters_are_taken_one_by_one(device: Device) -> None:
         assert sum(event[0] == "column" for event in flat(items)) == 40 * 3 + zeros + 1
 
 
-# --- words that assemblers do not write ----------------------------------------------------------------------------------
+# --- words that assemblers do not write ---------------------------------------------------------------------------
 
 
 def encoded(name: str, pick: int = 0, **values: int) -> int:
@@ -442,5 +447,5 @@ def test_words_that_are_no_program(device: Device) -> None:
 
 def test_a_card_without_an_extension_refuses_its_words(device: Device) -> None:
     kernel = program("AND.U16 S1, S2, S3; NOP |")
-    with pytest.raises(WalkError, match="AND.U16 needs the extension 'logic', which ae7100 lacks"):
+    with pytest.raises(WalkError, match=r"AND\.U16 needs the extension 'logic', which ae7100 lacks"):
         walked(device, prepared(device, kernel, params=(0, 0)))

@@ -143,7 +143,7 @@ class Program:
         value = self.short if kind.endswith("16") else self.wide
         self.add(f"CMP.{kind}.{pick(['EQ', 'LT'])} {value()}, {value()}, {to}")
 
-    # --- columns and such ----------------------------------------------------------------------------------------------
+    # --- columns and such -----------------------------------------------------------------------------------------
 
     def column(self) -> None:
         pick = self.random.choice
@@ -209,7 +209,7 @@ class Program:
         self.column()
         self.column()
 
-    # --- control ---------------------------------------------------------------------------------------------------------
+    # --- control --------------------------------------------------------------------------------------------------
 
     def condition(self) -> str:
         """The beginning of a conditional jump."""
@@ -474,7 +474,7 @@ class Even(Program):
         jump, relation, limit = pick(["JMPC", "JMPNC"]), pick(["EQ", "LT", "LT"]), pick("pq")
         if random.random() < 0.1:
             return f"{jump} {self.value16()}, "
-        if self.made and self.made[-1].startswith("D") or (not self.made and random.random() < 0.5):
+        if (self.made and self.made[-1].startswith("D")) or (not self.made and random.random() < 0.5):
             kind, value = pick(["U32", "S32"]), self.value32()
             other = self.value32() if random.random() < 0.15 else "DS13"
             self.add(f"LDPARAM.U32 [{limit}], DS13")

@@ -1,0 +1,1 @@
+"""CUDA C++ to kernel IR: the clang driver, our device headers and the reader of LLVM IR."""

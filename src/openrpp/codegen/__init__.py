@@ -1,1 +1,0 @@
-"""Kernel IR to code: for the host (`host`), and for the card."""

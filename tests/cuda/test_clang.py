@@ -171,3 +171,15 @@ def test_headers_compile_in_every_language_standard(store: Cache, standard: str)
     if standard == "c++14":
         source = CONTRACTED
     assert read(compile_source(source, options=Options(standard=standard), store=store)).names == {"k": ("k",)}
+
+
+@pytest.mark.parametrize("library", [(), ("-stdlib=libc++",)])
+def test_device_code_compiles_with_either_cpp_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: tuple[str, ...]
+) -> None:
+    if find_clang().origin != "wheel":
+        pytest.skip("only the wheel is sure to bring libc++")
+    monkeypatch.setattr("openrpp.cuda.compile.standard_library", lambda _: library)
+    source = "#include <cmath>\n#include <algorithm>\n#include <array>\n__global__ void k(double *p) {\n"
+    source += "  std::array<double, 2> a{p[0], std::sqrt(p[1])};\n  p[0] = std::max(a[0], a[1]) + std::abs(p[2]);\n}"
+    assert read(compile_source(source, store=Cache(tmp_path))).names == {"k": ("_Z1kPd",)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openrpp.cuda.cache import Cache
-from openrpp.cuda.clang import find_clang
+from openrpp.cuda.clang import find_clang, standard_library
 from openrpp.cuda.compile import INCLUDE, compile_source
 from openrpp.cuda.options import Options
 from openrpp.cuda.reader import DeviceModule
@@ -223,8 +223,9 @@ def test_the_same_headers_serve_the_host_pass(tmp_path: Path) -> None:
         "-DRPP_PROGRAM=1",
         "-fsyntax-only",
     ]
-    library = ["-stdlib=libc++"] if find_clang().origin == "wheel" else []
-    done = find_clang().run([*flags, *library, "-include", str(INCLUDE / "cuda_runtime.h"), str(path)])
+    done = find_clang().run(
+        [*flags, *standard_library(find_clang()), "-include", str(INCLUDE / "cuda_runtime.h"), str(path)]
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -117,3 +117,16 @@ def _asked(path: Path, origin: str) -> Clang:
     if answer.returncode or version is None:
         raise ToolchainError(f"{path} is no clang: '{path.name} --version' says {answer.stdout.strip()[:60]!r}")
     return Clang(path, version[1], origin)
+
+
+@lru_cache(maxsize=8)
+def standard_library(clang: Clang) -> tuple[str, ...]:
+    """The flag that names the C++ library, for device and host code alike.
+
+    CUDA programs are written against libstdc++, which comes with a g++ on this machine; the wheel brings libc++, for
+    machines without one.
+    """
+    if clang.origin != "wheel":
+        return ()
+    done = clang.run(["-x", "c++", "-fsyntax-only", "-include", "cstddef", os.devnull])
+    return ("-stdlib=libc++",) if done.returncode else ()

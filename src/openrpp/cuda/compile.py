@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from openrpp.cuda import diagnostics
 from openrpp.cuda.cache import Cache, digest
-from openrpp.cuda.clang import Clang, find_clang
+from openrpp.cuda.clang import Clang, find_clang, standard_library
 from openrpp.cuda.errors import CompileError, CudaError, Diagnostic, Location, UnsupportedError
 from openrpp.cuda.options import Options
 
@@ -215,11 +215,9 @@ def _failure(messages: tuple[Diagnostic, ...]) -> CudaError:
 
 
 def _arguments(clang: Clang, job: _Job, folder: str) -> list[str]:
-    # The wheel brings libc++; a distribution's clang goes with the libstdc++ beside it.
-    library = ["-stdlib=libc++"] if clang.origin == "wheel" else []
     names = [f"-ffile-prefix-map={folder}{os.sep}=", "-fdebug-compilation-dir=."]
     headers = ["-isystem", str(INCLUDE), "-idirafter", str(INCLUDE / "fallback"), "-include", str(INCLUDE / PRELUDE)]
-    return ["-x", "cuda", *_TARGET, *_CODE, *diagnostics.FLAGS, *library, *names, *headers, *job.options.arguments(),
+    return ["-x", "cuda", *_TARGET, *_CODE, *diagnostics.FLAGS, *standard_library(clang), *names, *headers, *job.options.arguments(),
             "-S", "-emit-llvm"]  # fmt: skip
 
 

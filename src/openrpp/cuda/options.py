@@ -12,28 +12,9 @@ from openrpp.isa.suggest import did_you_mean
 
 STANDARDS = ("c++11", "c++14", "c++17", "c++20", "c++23")
 
-_IGNORED: Final = frozenset(
-    [
-        "-lineinfo",
-        "--generate-line-info",
-        "-G",
-        "-g",
-        "-w",
-        "--device-debug",
-        "-rdc=true",
-        "-rdc=false",
-    ]  # debug and linking
-)
-_IGNORED_STARTS: Final = (
-    "-arch",
-    "--gpu-architecture",
-    "-gencode",
-    "--generate-code",
-    "-O",
-    "-code",
-    "-Xptxas",
-    "-maxrregcount",
-)
+_IGNORED: Final = ("-lineinfo", "--generate-line-info", "-G", "-g", "-w", "--device-debug", "-rdc=true", "-rdc=false")
+_IGNORED_STARTS: Final = ("-arch", "--gpu-architecture", "-gencode", "--generate-code", "-O", "-code", "-Xptxas",
+                          "-maxrregcount")  # fmt: skip
 _WITH_VALUE: Final = {
     "-D": "-D",
     "--define-macro": "-D",

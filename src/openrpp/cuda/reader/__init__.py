@@ -62,7 +62,7 @@ def read(code: DeviceCode, *, strict: bool = True) -> DeviceModule:
             if strict:
                 raise
             refused[function.name] = error
-    _drop_unused(module)
+    _drop_unused(module, {symbols[name] for name, variable in parsed.variables.items() if variable.hidden})
     verify_module(module, after="read")
     PassManager([fold_constants, simplify_cfg, eliminate_dead_code]).run(module)
     return DeviceModule(module, {name: tuple(found) for name, found in names.items()}, refused)
@@ -103,8 +103,8 @@ def _variable(parsed: LlvmModule, variable: Variable, symbols: Mapping[str, str]
     return Global(name, space, len(found.data), align, None if found.is_zero else bytes(found.data), relocations)
 
 
-def _drop_unused(module: Module) -> None:
-    """Remove literals and tables that no kernel mentions; variables that the host may name stay."""
+def _drop_unused(module: Module, hidden: set[str]) -> None:
+    """Remove literals, tables and shared variables that no kernel mentions; what the host may name stays."""
     used = {str(instr.attr("symbol")) for kernel in module.kernels.values() for instr in kernel.instructions()}
     wanted = list(used)
     while wanted:
@@ -114,8 +114,7 @@ def _drop_unused(module: Module) -> None:
                 used.add(symbol)
                 wanted.append(symbol)
     for name in list(module.globals):
-        literal = name.startswith(("str", "__const.", "_ZL", "__PRETTY_FUNCTION__"))
-        if name not in used and (literal or module.globals[name].space is Space.SHARED):
+        if name not in used and (name in hidden or module.globals[name].space is Space.SHARED):
             del module.globals[name]
 
 

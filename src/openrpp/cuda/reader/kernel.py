@@ -10,6 +10,7 @@ from openrpp.cuda.errors import UnsupportedError
 from openrpp.cuda.reader import arithmetic, memory, types, vectors
 from openrpp.cuda.reader.calls import call
 from openrpp.cuda.reader.context import Context, Tree, leaves, mapped
+from openrpp.cuda.reader.copies import copy
 from openrpp.cuda.reader.debug import DebugInfo
 from openrpp.cuda.reader.instructions import UnknownInstruction
 from openrpp.cuda.reader.lexer import BadText
@@ -101,7 +102,7 @@ class _Reader:
         self.kernel.local(name, parameter.size, parameter.align)
         target = self.context.entry_op("local_addr", symbol=name)
         size = constant(kir.I64, parameter.size)
-        memory.copy(self.context, target, parameter, size, parameter.align, False, False)
+        copy(self.context, target, parameter, size, parameter.align, False, False)
         return target
 
     # --- blocks --------------------------------------------------------------------------------------------------

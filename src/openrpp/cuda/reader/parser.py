@@ -115,10 +115,11 @@ def _argument(cursor: Cursor, types: Types, place: int) -> Argument:
 
 def _variable(name: str, text: str, types: Types) -> Variable:
     cursor = Cursor(text)
-    space, external = 0, False
+    space = 0
+    words: set[str] = set()
     while cursor.token not in ("global", "constant"):
         word = cursor.next()
-        external |= word in ("external", "extern_weak")
+        words.add(word)
         if word == "addrspace":
             cursor.expect("(")
             space = cursor.number()
@@ -131,11 +132,12 @@ def _variable(name: str, text: str, types: Types) -> Variable:
     start = cursor.at
     kind = parse_type(cursor, types)
     initial = None
-    if not external:
+    if not words & {"external", "extern_weak"}:
         cursor.at = start
         initial = parse_operand(cursor, types)
     found = re.search(r", align (\d+)", text)
-    return Variable(name, kind, space, constant, initial, int(found[1]) if found else 0)
+    hidden = bool(words & {"private", "internal"}) and "externally_initialized" not in words
+    return Variable(name, kind, space, constant, initial, int(found[1]) if found else 0, hidden)
 
 
 def blocks_of(function: Function, types: Types) -> list[Block]:

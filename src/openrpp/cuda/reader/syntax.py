@@ -143,7 +143,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A global variable; `initial` is None for one that is declared only."""
+    """A global variable. `initial` is None for one that is declared only; `hidden` is one that the host cannot name."""
 
     name: str
     type: Type
@@ -151,6 +151,7 @@ class Variable:
     constant: bool
     initial: Operand | None
     align: int = 0
+    hidden: bool = False
 
 
 @dataclass(slots=True)

@@ -20,11 +20,11 @@
 #define __specialization_static
 #define CUDARTAPI
 #define CUDART_CB
-#define CUDART_VERSION 12080
-#define CUDA_VERSION 12080
+#define CUDART_VERSION 12000
+#define CUDA_VERSION 12000
 #define __CUDACC__ 1
 #define __CUDACC_VER_MAJOR__ 12
-#define __CUDACC_VER_MINOR__ 8
+#define __CUDACC_VER_MINOR__ 0
 #define __CUDACC_VER_BUILD__ 0
 #define __OPENRPP__ 1
 

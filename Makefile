@@ -11,7 +11,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-photo test lint bench-machine calibrate conformance docs wheel clean
+.PHONY: help run demo-photo test lint bench-machine bench-cuda calibrate conformance corpora-compile docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(DEV_READY) ## formatting, ruff rules, strict types
 bench-machine: $(RUN_READY) ## speed of the virtual card and how near kernels come to its peaks
 	$(BIN)/python -m benchmarks.machine
 
+bench-cuda: $(DEV_READY) ## CUDA kernels on the native engine against C (gcc) and, where installed, PoCL
+	$(BIN)/python -m benchmarks.cuda
+
 calibrate: $(RUN_READY) ## what the published FFT timings tell about the card's figures
 	$(BIN)/python -m benchmarks.calibrate
 
@@ -42,6 +45,12 @@ conformance: $(RUN_READY) ## compare with published kernels; VENDOR=<checkout of
 	@if [ ! -d "$(VENDOR)" ]; then \
 	  echo "make: conformance: VENDOR=$(VENDOR) is not a directory; give a checkout of xdltek/llama.cpp" >&2; exit 2; fi
 	$(BIN)/python -m conformance --vendor "$(VENDOR)"
+
+corpora-compile: $(DEV_READY) ## public CUDA programs to kernel IR; POLYBENCH=, RODINIA=, HECBENCH=<checkouts>, one or more
+	@if [ -z "$(POLYBENCH)$(RODINIA)$(HECBENCH)" ]; then \
+	  echo "make: corpora-compile: give checkouts of cavazos-lab/PolyBench-ACC, yuhc/gpu-rodinia or zjin-lcf/HeCBench: make corpora-compile POLYBENCH=DIR RODINIA=DIR HECBENCH=DIR" >&2; exit 2; fi
+	$(BIN)/python -m conformance.corpora $(if $(POLYBENCH),--polybench "$(POLYBENCH)") $(if $(RODINIA),--rodinia "$(RODINIA)") \
+	  $(if $(HECBENCH),--hecbench "$(HECBENCH)")
 
 docs: $(DEV_READY) ## write docs/isa.md and docs/demo.svg anew
 	$(BIN)/python -m openrpp.isa.docs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "openrpp"
-ORDER = ("arch", "isa", "machine", "kir", "codegen", "cuda", "runtime", "kernels", "graph", "report", "cli")
+ORDER = ("storage", "arch", "isa", "machine", "kir", "codegen", "runtime", "cuda", "kernels", "graph", "report", "cli")
 
 
 def imported(path: Path) -> set[str]:

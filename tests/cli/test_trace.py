@@ -205,3 +205,8 @@ def test_streams_that_overlap_give_bars_that_do_not(tmp_path: Path) -> None:
     events = checked(tmp_path / "t.json")
     assert_no_overlap(events)
     assert {track for _, track in tracks(events)} >= {"DMA in", "DMA out, channel 1", "DMA in, channel 2"}
+
+
+def test_cuda_sources_have_no_trace_yet(rpp: Rpp) -> None:
+    result = rpp("trace", "k.cu", "--block", "1", "-o", "t.json")
+    assert result.exit_code == 2 and "the card time of CUDA is unknown until" in result.stderr

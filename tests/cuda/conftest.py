@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from openrpp.cuda.cache import Cache
 from openrpp.cuda.compile import compile_file, compile_source
 from openrpp.cuda.options import Options
 from openrpp.cuda.reader import DeviceModule, read
 from openrpp.kir.interp import Memory, Result, launch
+from openrpp.storage import Cache
+from tests.codegen.twins import launch_twice
 
 KERNELS = Path(__file__).parent / "kernels"
 Run = Callable[..., Result]
@@ -38,12 +39,17 @@ def module(store: Cache) -> Callable[[str], DeviceModule]:
 
 @pytest.fixture(scope="session")
 def run(module: Callable[[str], DeviceModule]) -> Run:
-    """`run(file, kernel, grid, block, args)` on the scalar interpreter."""
+    """`run(file, kernel, grid, block, args)` on the scalar interpreter and the native engine, which must agree.
 
-    def go(file: str, kernel: str, grid: Any, block: Any, args: Sequence[Any], **more: Any) -> Result:
+    `twice=False` leaves out the native engine, for what engines may do differently.
+    """
+
+    def go(
+        file: str, kernel: str, grid: Any, block: Any, args: Sequence[Any], *, twice: bool = True, **more: Any
+    ) -> Result:
         found = module(file)
         (symbol,) = found.names[kernel]
-        return launch(found.module, symbol, grid, block, args, **more)
+        return (launch_twice if twice else launch)(found.module, symbol, grid, block, args, **more)
 
     return go
 

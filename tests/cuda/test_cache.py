@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from openrpp.cuda.cache import Cache, default_root, digest
 from openrpp.cuda.compile import compile_file, compile_source
 from openrpp.cuda.options import Options
+from openrpp.storage import Cache, default_root, digest
 
 SOURCE = "__global__ void k(int *p) { p[threadIdx.x] = 1; }"
 
@@ -145,7 +145,7 @@ PROCESS = """
 import sys, time
 from pathlib import Path
 from openrpp.cuda import clang
-from openrpp.cuda.cache import Cache
+from openrpp.storage import Cache
 from openrpp.cuda.compile import compile_source
 folder, number = Path(sys.argv[1]), sys.argv[2]
 run = clang.Clang.run

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from openrpp.cuda import clang, llvm
-from openrpp.cuda.cache import Cache
 from openrpp.cuda.clang import find_clang, standard_library
 from openrpp.cuda.compile import compile_source
 from openrpp.cuda.diagnostics import parse
 from openrpp.cuda.errors import CudaError, Location, ToolchainError
 from openrpp.cuda.options import Options
 from openrpp.cuda.reader import read
+from openrpp.storage import Cache
 
 MAJOR = llvm.version()[0]
 

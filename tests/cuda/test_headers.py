@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from openrpp.cuda.cache import Cache
 from openrpp.cuda.clang import find_clang, standard_library
 from openrpp.cuda.compile import INCLUDE, compile_source
 from openrpp.cuda.options import Options
-from openrpp.cuda.reader import DeviceModule
+from openrpp.cuda.reader import DeviceModule, read
 from openrpp.kir.types import F64
+from openrpp.storage import Cache
 
 Build = Callable[..., DeviceModule]
 
@@ -247,3 +247,51 @@ def test_each_header_stands_alone_and_can_be_included_twice(store: Cache, header
 def test_no_vendor_header_is_near() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in INCLUDE.rglob("*.h"))
     assert "NVIDIA" not in text and "Copyright" not in text
+
+
+def test_old_texture_programs_name_arrays_by_their_struct(build: Build) -> None:
+    build("""#include <cuda.h>
+    texture<uint4, 2, cudaReadModeElementType> t;
+    __global__ void k(uint4 *x) { *x = tex2D(t, 1.0f, 2.0f); }
+    void bind(void *p, cudaChannelFormatDesc d, size_t *free_bytes, size_t *all) {
+        cudaMallocArray((cudaArray **)&p, &d, 8, 8);
+        cudaBindTextureToArray(t, (cudaArray *)p, d);
+        CUresult result = cuMemGetInfo(free_bytes, all);
+        (void)result;
+    }""")
+
+
+def test_helper_headers_see_the_toolkits_guard_and_error_codes(build: Build) -> None:
+    build("""
+    #ifndef __DRIVER_TYPES_H__
+    #error a helper header would leave out its macros
+    #endif
+    __global__ void k(int *x) { *x = 0; }
+    const char *name(cudaError_t code) {
+        switch (code) {
+        case cudaErrorProfilerNotInitialized: return "6";
+        case cudaErrorTextureNotBound: return "24";
+        case cudaErrorNoKernelImageForDevice: return "209";
+        case cudaErrorApiFailureBase: return "10000";
+        default: return "";
+        }
+    }""")
+
+
+@pytest.mark.parametrize(
+    "macro", ["-DT=16", "-DF=3", "-Dreal=float", "-Dsize=8", "-Drows=4", "-DA", "-Dx=1", "-DN=4", "-DH=2", "-DP=3"]
+)
+def test_macros_of_a_program_do_not_reach_our_headers(store: Cache, macro: str) -> None:
+    name = macro[2:].partition("=")[0]
+    source = (
+        "#include <cuda_fp16.h>\n#include <cooperative_groups.h>\n"
+        f"#ifndef {name}\n#error it is gone\n#endif\n"
+        'extern "C" __global__ void k(int *q) { *q = 1; }'
+    )
+    found = read(compile_source(source, options=Options.from_flags([macro]), store=store))
+    assert "k" in found.module.kernels
+
+
+def test_a_macro_can_be_taken_back(store: Cache) -> None:
+    source = '#ifdef W\n#error it is there\n#endif\nextern "C" __global__ void k(int *q) { *q = 1; }'
+    assert compile_source(source, options=Options.from_flags(["-DW=1", "-UW"]), store=store).ir

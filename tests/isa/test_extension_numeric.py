@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from random import Random
@@ -129,6 +130,42 @@ def test_denormal_results_may_be_set_to_flush() -> None:
     flush = Numerics(denormals="flush")
     assert one("EX2.F32", 0xC3150000, numerics=flush) == 0
     assert one("DIV.F32", 0x80800000, 0x40000000, numerics=flush) == MINUS_ZERO
+
+
+def test_every_half_becomes_its_float32_value_and_back() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16)
+    wide = define("CVT.H16.F32")(DEFAULT, halves)
+    back = define("CVT.F32.H16.RN")(DEFAULT, wide)
+    assert wide.dtype == np.uint32
+    assert back.dtype == np.uint16
+    for half, single, again in zip(halves.tolist(), wide.tolist(), back.tolist(), strict=True):
+        if half & 0x7FFF > 0x7C00:
+            assert single == (half & 0x8000) << 16 | 0x7FC00000 | (half & 0x3FF) << 13
+            assert again == half | 0x200
+        else:
+            assert struct.pack("<f", struct.unpack("<e", struct.pack("<H", half))[0]) == struct.pack("<I", single)
+            assert again == half
+
+
+def _half_by_the_book(number: Fraction, sign: int) -> int:
+    """Half pattern of the nearest multiple of the last place, ties to even."""
+    size, exponent = abs(number), -14
+    while exponent < 16 and size >= Fraction(2) ** (exponent + 1):
+        exponent += 1
+    count, rest = divmod(size, Fraction(2) ** (exponent - 10))
+    count += rest * 2 > Fraction(2) ** (exponent - 10) or (rest * 2 == Fraction(2) ** (exponent - 10) and count % 2)
+    return sign << 15 | min((exponent + 14 << 10) + int(count), 0x7C00)
+
+
+@given(a=st.one_of(F32, st.integers(0x33000000, 0x47800000), st.integers(0x19800, 0x23C00).map(lambda k: k << 13 >> 1)))
+def test_float32_to_half_rounds_to_nearest_even(a: int) -> None:
+    got = one("CVT.F32.H16.RN", a)
+    if is_finite(a, 32):
+        assert got == _half_by_the_book(value(a, 32), a >> 31)
+    elif is_nan(a):
+        assert got == a >> 16 & 0x8000 | 0x7E00 | a >> 13 & 0x3FF
+    else:
+        assert got == (a >> 16 & 0x8000 | 0x7C00)
 
 
 # --- lanes -----------------------------------------------------------------------------------------------------

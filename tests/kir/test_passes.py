@@ -20,14 +20,18 @@ from openrpp.kir.passes import (
     fold_constants,
     lower_switches,
     merge_blocks,
+    order_for_pressure,
     simplify_cfg,
     split_critical_edges,
 )
 from openrpp.kir.passes.merging import most_blocks
 from tests.kir.kernels import kernel_of
 
-EACH = [eliminate_dead_code, fold_constants, lower_switches, simplify_cfg, split_critical_edges, merge_blocks(3)]
-ALL = [lower_switches, fold_constants, eliminate_dead_code, simplify_cfg, split_critical_edges, merge_blocks(2)]
+EACH = [
+    *(eliminate_dead_code, fold_constants, lower_switches, simplify_cfg, split_critical_edges),
+    *(merge_blocks(3), order_for_pressure),
+]
+ALL = [*EACH[:5], merge_blocks(2), order_for_pressure]
 
 
 def after(passes: list[Pass], text: str) -> str:

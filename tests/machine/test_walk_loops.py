@@ -53,6 +53,9 @@ TRAPS = {
     "a value made of a moving one, in the last of many equal rounds": head_tested(
         "MOVE.U16 64, S6; OR.U16 S20, S6, S5; NOP |", 50
     ),
+    "a value made of a moving one, after a round in which it was not": head_tested(
+        "ADD.U16 S20, S24, S5; MOVE.U16 97, S23;" + when("CMP.U16.EQ S20, S23", "MOVE.U16 7, S5") + "NOP |", 100
+    ),
     "a value made of the inner counter, read by the outer loop": down(
         head_tested("OR.U16 S20, S24, S5; NOP |", 30) + "ADD.U16 S6, S5, S6; NOP |", 12, "S21", "$O"
     ),
@@ -418,10 +421,10 @@ def test_an_odd_register_takes_32_bits_with_the_next(device: Device) -> None:
     """A sum into register 13 writes 13 and 14; a widening into 31 writes 31 and 0."""
     kernel = program(
         "MOVE.U32 65000, DS5\n"
-        + down("MOVE.U32 3, DS4; ADD.U32 DS5, DS4, DS5; ADD.U32 DS5, DS4, DS6; CVT.U16.U32 S10, DS15; NOP |", 900)
-        .replace("NOP", "JMPC S14, $A; NOP | $A:; JMPC %blockIdx, $B; NOP | $B:; NOP")
-        .replace("|", "\n##\n")
-        .replace(";", "\n")
+        + down("MOVE.U32 3, DS4; ADD.U32 DS5, DS4, DS5; ADD.U32 DS5, DS4, DS6; NOP |", 900).replace(
+            "NOP", "JMPC S14, $A; NOP | $A:; NOP"
+        )
+        + "CVT.U16.U32 S10, DS15"
     )
     add, widen = encoded("ADD.U32", a=10, b=8, d=12), encoded("CVT.U16.U32", a=10, d=30)
     assert {add, widen} <= set(kernel.words)

@@ -512,14 +512,14 @@ class Even(Program):
         )
 
     def trips(self) -> int:
-        return self.random.choice([1, 4, 7, 9, 12, 20, 40] if self.counters else [4, 7, 20, 100])
+        return self.random.choice([4, 7, 9, 12, 20] if self.counters else [4, 7, 20, 100, 300])
 
 
 def program(seed: int, kind: str = "even") -> str:
     """The text of a random program: "even", "any" or "wild"."""
     random = Random(seed)
     if kind == "even":
-        return Even(random, depth=random.choice([1, 2, 2, 3]), size=random.choice([3, 5, 8])).text
+        return Even(random, depth=random.choice([0, 1, 1, 2, 2, 3]), size=random.choice([3, 5, 8])).text
     return Program(random, depth=random.choice([1, 2, 3]), size=random.choice([3, 5, 7]), wild=kind == "wild").text
 
 
@@ -527,5 +527,9 @@ def grid(seed: int) -> tuple[int, int, int]:
     """A random grid for it, small in all."""
     random = Random(seed + 1_000_003)
     return random.choice(
-        [(1, 1, 1), (2, 1, 1), (3, 2, 1), (9, 1, 1), (5, 4, 1), (4, 3, 3), (1, 7, 2), (30, 1, 1), (2, 2, 8), (1, 1, 20)]
+        [
+            *[(1, 1, 1)] * 5,
+            *[(2, 1, 1), (3, 2, 1), (5, 1, 1), (1, 4, 1), (2, 2, 2)],
+            *[(9, 1, 1), (5, 4, 1), (4, 3, 3), (1, 7, 2), (30, 1, 1), (2, 2, 8), (1, 1, 20), (40, 9, 1)],
+        ]
     )

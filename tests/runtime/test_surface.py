@@ -26,15 +26,20 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 def test_public_names_of_the_runtime() -> None:
     assert public(runtime.Card) == {
-        "array", "capture", "copy", "empty", "memory_info", "module", "now", "observe", "stream", "synchronize",
-        "watch",
+        "allocations", "array", "capture", "copy", "empty", "memory_info", "module", "now", "observe", "program",
+        "stream", "synchronize", "watch",
     }  # fmt: skip
     assert public(runtime.Buffer) == {
-        "address", "free", "freed", "high", "low", "nbytes", "numpy", "size", "write",
+        "address", "free", "freed", "high", "low", "nbytes", "numpy", "size", "view", "write",
     }  # fmt: skip
     assert public(runtime.Stream) == {"copy", "issue", "record", "synchronize", "wait"}
     assert public(runtime.Event) == {"done", "elapsed", "record", "synchronize", "wait"}
     assert public(runtime.Graph) == {"add", "launch", "nodes"}
     assert public(runtime.Node) == {"kind", "name", "update"}
     assert public(runtime.Function) == {"name", "params"}
+    assert public(runtime.ProgramFunction) == {"check"}
+    assert public(runtime.Program) == {"get", "items", "keys", "values"}
+    assert public(runtime.ProgramReport) == {
+        "as_dict", "dropped", "output", "seconds",
+    }  # fmt: skip
     assert public(runtime.Module) == {"get", "items", "keys", "values"}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from openrpp.cuda.errors import CompileError
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -59,21 +63,40 @@ def _prefix(area: str) -> str:
     return f"rpp: {area}: " if area else "rpp: "
 
 
+def compile_lines(error: CompileError) -> list[str]:
+    """Clang's errors in order, each followed by its notes."""
+    lines = [str(item) for found in error.errors for item in (found, *(f"  note: {note}" for note in found.notes))]
+    return lines or [str(error)]
+
+
 def _explained_here(error: Exception) -> tuple[list[str], int] | None:
     """The package's own errors, whose modules are loaded if they can occur at all."""
     from openrpp.arch.errors import ArchError
+    from openrpp.codegen.errors import CodegenError, KernelStopped
+    from openrpp.cuda.errors import CompileError, CudaError
     from openrpp.isa.assembler import AssemblyError
     from openrpp.isa.objects import ObjectError
     from openrpp.machine.faults import Fault, LaunchError, MachineError
     from openrpp.runtime.errors import OutOfMemory
+    from openrpp.storage import CacheError
 
     match error:
+        case CacheError():
+            return [f"rpp: cache: {error}"], BAD_INPUT
         case ArchError():
             return [str(error)], BAD_INPUT
         case AssemblyError():
             return [f"rpp: asm: {complaint}" for complaint in error.diagnostics], BAD_INPUT
         case ObjectError():
             return [f"rpp: object: {error}"], BAD_INPUT
+        case CompileError():
+            return [f"rpp: cuda: {line}" for line in compile_lines(error)], BAD_INPUT
+        case CudaError():
+            return [f"rpp: cuda: {error}"], BAD_INPUT
+        case KernelStopped():
+            return [str(error)], FAILED
+        case CodegenError():
+            return [str(error)], BAD_INPUT
         case OutOfMemory():
             return [f"rpp: memory: {error}"], BAD_INPUT
         case LaunchError():

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from openrpp.runtime.arguments import Argument
     from openrpp.runtime.clock import Notice
 
+ENGINE = "reference"
+"""What carries out programs in machine code."""
 P = ParamSpec("P")
 R = TypeVar("R")
 ORDERS_HELP = "Order of execution inside a block: column, warp, random, descending or shuffled."
+
+CHECKS_HELP = "Checks: tokens, order, undefined; for CUDA memory, init, race, sync or all."
 
 _OPTIONS = (
     click.argument("program", metavar="PROG"),
@@ -44,8 +48,8 @@ _OPTIONS = (
         "--tail", type=extent, metavar="X[,Y[,Z]]", help="Shape of the last blocks (shadow dimensions), if another."
     ),
     click.option("--arch", default="ae7100", show_default=True, help="Preset name or architecture file."),
-    click.option("--engine", default="reference", show_default=True, help="Engine that executes the program."),
-    click.option("--check", "checks", multiple=True, metavar="NAME[,NAME]", help="Checks: tokens, order, undefined."),
+    click.option("--engine", help="reference or native; by default reference, native for CUDA."),
+    click.option("--check", "checks", multiple=True, metavar="NAME[,NAME]", help=CHECKS_HELP),
     click.option("--order", default="column", show_default=True, help=ORDERS_HELP),
     click.option("--seed", default=0, show_default=True, help="Seed of the random orders."),
     click.option("--strict", is_flag=True, help="Check the token rules of every column; as --check tokens."),
@@ -85,7 +89,7 @@ class Request:
     block: tuple[int, ...]
     tail: tuple[int, ...] | None
     arch: str
-    engine: str
+    engine: str | None
     checks: tuple[str, ...]
     order: str
     seed: int
@@ -102,6 +106,7 @@ class Prepared:
     function: Function
     buffers: dict[str, Buffer]
     args: list[Argument]
+    engine: str = ENGINE
     host_seconds: float = 0.0
     saved: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -142,12 +147,16 @@ def prepare(request: Request, watcher: Callable[[Notice], object] | None = None)
     """
     from openrpp.cli.arrays import check_writable, read_array
     from openrpp.runtime import Card
+    from openrpp.runtime.engines import check_engine
 
     for output in request.outputs:
         check_writable(output.file)
+    engine = request.engine or ENGINE
+    check_engine(engine)
+    if engine != ENGINE:
+        raise InputError(f"--engine {engine}: programs in machine code run on the {ENGINE} engine")
     card = Card(
         request.arch,
-        request.engine,
         strict=request.strict,
         order=request.order,  # type: ignore[arg-type]  # the device refuses what is no order
         seed=request.seed,
@@ -161,12 +170,12 @@ def prepare(request: Request, watcher: Callable[[Notice], object] | None = None)
     _check_names(request, [param.name for param in function.params])
     buffers: dict[str, Buffer] = {}
     for item in request.inputs:
-        buffers[item.name] = card.array(read_array(item.file, item.dtype), item.memory)
+        buffers[item.name] = card.array(read_array(item.file, item.dtype), item.memory or "sram")
     for output in request.outputs:
         if output.name not in buffers:
             first = next(iter(buffers.values()), None)
             shape, dtype = (output.shape, output.dtype) if output.dtype or first is None else (first.shape, first.dtype)
-            buffers[output.name] = card.empty(shape, dtype, output.memory)
+            buffers[output.name] = card.empty(shape, dtype, output.memory or "sram")
     return Prepared(request, card, function, buffers, _arguments(request, function, buffers))
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from openrpp.cli import asm, demo, dis, info, isa, run, trace
+from openrpp.cli import asm, cache, demo, dis, info, isa, run, trace
 from openrpp.cli.errors import guarded
 
 EPILOG = """\b
 Examples:
   rpp demo photo --out photo.png
   rpp run scale.s --grid 4 --block 256 --in x=a.npy --out x=b.npy --param k=3
+  rpp run saxpy.cu --grid 4 --block 256 --arg 1024 --arg 2.5 --arg x.npy --arg y.npy --out y=out.npy
   rpp info --arch ae7100
 """
 
@@ -64,5 +65,5 @@ def app() -> None:
     """
 
 
-for command in (run.command, trace.command, asm.command, dis.command, info.command, isa.command, demo.command):
-    app.add_command(command)
+for module in (run, trace, asm, dis, info, isa, demo, cache):
+    app.add_command(module.command)

@@ -36,12 +36,16 @@ class BlockProgress(Observer):
     def block(self, place: Place) -> None:
         """A block begins."""
         self.begun += 1
+        self.reach(self.begun - 1)
+
+    def reach(self, done: int) -> None:
+        """So many blocks are done."""
         if not self.visible or time.monotonic() < self._due:
             return
         self._due = time.monotonic() + _INTERVAL
         if self._bar is None or self._task is None:
             self._bar, self._task = self._start()
-        self._bar.update(self._task, completed=self.begun - 1)
+        self._bar.update(self._task, completed=done)
 
     def _start(self) -> tuple[Progress, TaskID]:
         from rich.console import Console

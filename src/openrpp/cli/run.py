@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from openrpp.cli.cuda_run import CudaRequest, is_cuda, run_cuda
+from openrpp.cli.errors import InputError
+from openrpp.cli.kernel_args import kernel_arg
 from openrpp.cli.launching import SYNTAX, Prepared, Request, launch_options, prepare
 from openrpp.cli.output import emit, json_option
 
@@ -17,22 +23,84 @@ EPILOG = (
     + """
 
 \b
+CUDA: a PROG that ends in .cu is compiled with clang (pip install 'openrpp[cuda]') and runs on the native engine. Its
+arguments are given in order by --arg, or by name; arrays go to DDR. --arg [NAME=]VALUE takes
+  7, 0x10, -1.5, 2.5f, true        a number, checked against the parameter's type
+  x=a.npy, a.npy:bf16              the array of a file; NAME is what --out calls it, by default the parameter's name
+  out=zeros:float32:16x32          an array of zeros, ones, arange or random values of a dtype and shape
+  @x, @x+BYTES, null               the address of array x, the null pointer
+  bytes:0000803f, p.npy            a struct by value: its bytes, or an array of its size
+Card time is not known for CUDA yet: it needs the card's machine code. What the kernel prints goes to standard output.
+
+\b
 Examples:
   rpp run scale.s --grid 4 --block 256 --in src=a.npy --out dst=b.npy:uint16:1024 --param k=3
   rpp run lib.o --kernel add --block 1024 --in x=a.npy:bf16 --in y=b.npy:bf16 --out x=sum.npy --json
+  rpp run saxpy.cu --grid 4 --block 256 --arg 1024 --arg 2.5 --arg x=x.npy --arg y=zeros:float32:1024 --out y=y.npy
+  rpp run gemm.cu --kernel 'gemm<float, 16>' --grid 8,8 --block 16,16 -I include -D TILE=16 --arg a.npy --arg b.npy
+  rpp run histogram.cu --block 64 --arg data.npy --arg bins=zeros:int32:256 --out bins=h.npy --check memory,race
 """
 )
+_PROGRAM_ONLY = ("tail", "order", "seed", "strict", "max_words")
 
 
 @click.command("run", epilog=EPILOG, short_help="Run a kernel on the virtual card.")
 @launch_options
+@click.option(
+    "--arg", "args", type=kernel_arg, multiple=True, metavar="[NAME=]VALUE", help="CUDA: an argument, see below."
+)
+@click.option("--shared", default=0, show_default=True, metavar="BYTES", help="CUDA: dynamic shared memory of a block.")
+@click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="CUDA: folder of headers.")
+@click.option("-D", "macros", multiple=True, metavar="NAME[=VALUE]", help="CUDA: a macro.")
+@click.option("-std", "--std", "standard", metavar="STANDARD", help="CUDA: language standard, c++17 by default.")
+@click.option("--workers", type=click.IntRange(1), help="CUDA: threads of the native engine, one per core by default.")
 @json_option
-def command(as_json: bool, **options: Any) -> None:
-    """Run a kernel of PROG (assembly text or an object) on the virtual card and print its report in card time."""
-    prepared = prepare(Request(**options))
+@click.pass_context
+def command(context: click.Context, as_json: bool, **options: Any) -> int:
+    """Run a kernel of PROG on the virtual card and print its report.
+
+    PROG is assembly text or an object, which run in card time, or a CUDA source (.cu).
+    """
+    given = {name for name in options if context.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)}
+    cuda_only = ("args", "shared", "include_dirs", "macros", "standard", "workers")
+    if is_cuda(options["program"]):
+        _refuse(context, given, _PROGRAM_ONLY, "is for programs in machine code, not for CUDA")
+        return run_cuda(_cuda_request(options), as_json)
+    _refuse(context, given, cuda_only, "is for CUDA sources (.cu), not for programs in machine code")
+    names = {item.name for item in fields(Request)}
+    prepared = prepare(Request(**{name: value for name, value in options.items() if name in names}))
     report = prepared.launch()
     prepared.save()
     show_result(prepared, report, as_json, {})
+    return 0
+
+
+def _refuse(context: click.Context, given: set[str], names: Iterable[str], why: str) -> None:
+    for param in context.command.params:
+        if param.name in given and param.name in names:
+            raise InputError(f"{param.opts[-1]} {why}")
+
+
+def _cuda_request(options: dict[str, Any]) -> CudaRequest:
+    flags = [*(f"-I{folder}" for folder in options["include_dirs"]), *(f"-D{macro}" for macro in options["macros"])]
+    if options["standard"]:
+        flags.append(f"-std={options['standard']}")
+    return CudaRequest(
+        program=options["program"],
+        kernel=options["kernel"],
+        args=options["args"],
+        inputs=options["inputs"],
+        outputs=options["outputs"],
+        params=options["params"],
+        grid=options["grid"],
+        block=options["block"],
+        shared_bytes=options["shared"],
+        arch=options["arch"],
+        engine=options["engine"] or "native",
+        workers=options["workers"],
+        checks=options["checks"],
+        flags=tuple(flags),
+    )
 
 
 def show_result(prepared: Prepared, report: LaunchReport, as_json: bool, extra: dict[str, Any]) -> None:
@@ -42,7 +110,7 @@ def show_result(prepared: Prepared, report: LaunchReport, as_json: bool, extra: 
         document = {
             "report": report.as_dict(),
             "card": prepared.card.arch.name,
-            "engine": prepared.request.engine,
+            "engine": prepared.engine,
             "total_card_seconds": {"low": total.low, "nominal": total.nominal, "high": total.high},
             "outputs": prepared.saved,
             "host_seconds": prepared.host_seconds,
@@ -61,5 +129,4 @@ def show_result(prepared: Prepared, report: LaunchReport, as_json: bool, extra: 
         show(f" {item['name']} -> {item['file']} ({item['dtype']}, {shape})")
     for name, value in extra.items():
         show(f" {name.replace('_', ' ')}: {value}")
-    engine = prepared.request.engine
-    show(f" host time {duration(prepared.host_seconds)} ({engine} engine on this computer; not card time)")
+    show(f" host time {duration(prepared.host_seconds)} ({prepared.engine} engine on this computer; not card time)")

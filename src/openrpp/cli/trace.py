@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from openrpp.cli.cuda_run import is_cuda
+from openrpp.cli.errors import InputError
 from openrpp.cli.launching import SYNTAX, Prepared, Request, launch_options, prepare
 from openrpp.cli.output import json_option
 from openrpp.cli.run import show_result
@@ -38,6 +40,11 @@ def command(output: str, max_events: int, as_json: bool, **options: Any) -> None
     Tracks: host queue, link and DMA in and out, array; inside the kernel its sequencer and columns; a counter of DDR.
     """
     from openrpp.cli.arrays import check_writable
+
+    if is_cuda(options["program"]):
+        from openrpp.runtime.program import UNTIMED
+
+        raise InputError(f"{options['program']}: the card time of CUDA is {UNTIMED}; 'rpp run' runs it")
     from openrpp.report.trace import TraceWriter
 
     check_writable(output)

@@ -8,7 +8,8 @@ from typing import Literal
 
 import click
 
-Memory = Literal["sram", "ddr"]
+Memory = Literal["sram", "ddr", ""]
+"""Where a buffer lies; empty where it was not said."""
 DTYPES = (
     "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64", "bf16",
 )  # fmt: skip
@@ -59,7 +60,7 @@ class Output:
 def parameter(text: str) -> Param:
     """[NAME=]VALUE. Raises BadParameter."""
     name, equals, value = text.rpartition("=")
-    found = _value(value)
+    found = parse_value(value)
     if found is None or (equals and not name):
         wanted = "VALUE is a whole number, a float such as 1.0, bf16:1.0, or @BUFFER"
         raise click.BadParameter(f"{text!r} is no parameter; write NAME=VALUE or VALUE, where {wanted}")
@@ -69,7 +70,7 @@ def parameter(text: str) -> Param:
 def input_buffer(text: str) -> Input:
     """[NAME=]FILE[:DTYPE][:MEMORY]. Raises BadParameter."""
     name, rest = _named(text)
-    file, memory = _memory(rest)
+    file, memory = parse_memory(rest)
     head, colon, last = file.rpartition(":")
     file, dtype = (head, last) if colon and last in DTYPES else (file, "")
     if not file:
@@ -80,7 +81,7 @@ def input_buffer(text: str) -> Input:
 def output_buffer(text: str) -> Output:
     """[NAME=]FILE[:DTYPE:COUNT][:MEMORY]. Raises BadParameter."""
     name, rest = _named(text)
-    file, memory = _memory(rest)
+    file, memory = parse_memory(rest)
     parts = file.rsplit(":", 2)
     dtype, shape = "", ()
     if len(parts) == 3 and parts[1] in DTYPES and _COUNT.fullmatch(parts[2]):
@@ -109,15 +110,16 @@ def _named(text: str) -> tuple[str, str]:
     return (name, rest) if equals and name else ("", text.removeprefix("="))
 
 
-def _memory(text: str) -> tuple[str, Memory]:
+def parse_memory(text: str) -> tuple[str, Memory]:
     """(what stands before the memory, memory)."""
     for memory in ("sram", "ddr"):
         if text.endswith(f":{memory}"):
             return text.removesuffix(f":{memory}"), memory
-    return text, "sram"
+    return text, ""
 
 
-def _value(text: str) -> int | float | Reference | None:
+def parse_value(text: str) -> int | float | Reference | None:
+    """A number or a reference to a buffer, None for anything else."""
     if found := _REFERENCE.fullmatch(text):
         return Reference(found["name"], found["part"] or "", int(found["offset"] or "0", 0))
     if _WHOLE.fullmatch(text):

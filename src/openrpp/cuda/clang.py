@@ -99,8 +99,10 @@ def _from_wheel() -> Clang | None:
     except PackageNotFoundError:
         return None
     name = f"clang-{wheel.version.split('.')[0]}"
-    for file in wheel.files or ():
-        if file.name == name and (path := Path(str(file.locate()))).is_file():
+    # `wheel.files` would make an object of each of its two thousand files.
+    for line in (wheel.read_text("RECORD") or "").splitlines():
+        file = line.split(",", 1)[0]
+        if file.endswith(f"/{name}") and (path := Path(str(wheel.locate_file(file)))).is_file():
             return Clang(path.resolve(), wheel.version, "wheel")
     return None
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from openrpp.cuda import diagnostics
-from openrpp.cuda.cache import Cache, digest
 from openrpp.cuda.clang import Clang, find_clang, standard_library
 from openrpp.cuda.errors import CompileError, CudaError, Diagnostic, Location, UnsupportedError
+from openrpp.cuda.launches import joined
 from openrpp.cuda.options import Options
+from openrpp.storage import Cache, digest
 
 INCLUDE: Final = Path(__file__).parent / "include"
 PRELUDE: Final = "cuda_runtime.h"  # nvcc includes it in front of every source, so do we
@@ -55,6 +56,7 @@ _CODE: Final = (
 )
 
 
+_INCLUDES: Final = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]([\w/.]+)[>\"]", re.MULTILINE)
 _UNAVAILABLE: Final = re.compile(r"^'(?P<name>.+)' is unavailable: (?P<reason>.*)$")
 
 
@@ -101,7 +103,8 @@ class _Job:
 
     def key(self, clang: Clang) -> str:
         """What decides the result, apart from the content of included files."""
-        flags = [*_TARGET, *_CODE, *self.options.arguments()]
+        options = self.options
+        flags = [*_TARGET, *_CODE, *options.arguments(), options.definitions(), *options.pre_included()]
         place = str(self.cwd) if self.in_place or self.options.include_dirs or self.options.pre_includes else ""
         return digest(FORMAT, clang.identity, own_headers(), *flags, place, self.name, self.text)
 
@@ -188,11 +191,14 @@ def _run(job: _Job, clang: Clang) -> tuple[str, tuple[Diagnostic, ...], list[str
     """(LLVM IR, warnings, included files other than our own headers)."""
     with tempfile.TemporaryDirectory(prefix="rpp-cuda-") as folder:
         output, listing = Path(folder, "out.ll"), Path(folder, "out.d")
-        if not job.in_place:
-            Path(folder, job.name).write_text(job.text, encoding="utf-8", errors="surrogateescape")
-        source = job.name if job.in_place else str(Path(folder, job.name))
+        copied = Path(folder, Path(job.name).name)
+        text = joined(job.text)
+        if text != job.text or not job.in_place:
+            copied.write_text(text, encoding="utf-8", errors="surrogateescape")
+        source = job.name if job.in_place else str(copied)
+        overlay = _overlay(Path(job.cwd, job.name), copied) if job.in_place and text != job.text else []
         done = clang.run(
-            [*_arguments(clang, job, folder), "-MD", "-MF", str(listing), source, "-o", str(output)], job.cwd
+            [*_arguments(clang, job, folder), *overlay, "-MD", "-MF", str(listing), source, "-o", str(output)], job.cwd
         )
         messages = _renamed(diagnostics.parse(done.stderr), f"{folder}{os.sep}")
         if done.returncode:
@@ -203,8 +209,20 @@ def _run(job: _Job, clang: Clang) -> tuple[str, tuple[Diagnostic, ...], list[str
         return (
             output.read_text(encoding="utf-8", errors="surrogateescape"),
             messages,
-            [path for path in included if Path(job.cwd, path).resolve() != Path(job.cwd, source).resolve()],
+            [
+                path
+                for path in included
+                if not path.startswith(folder) and Path(job.cwd, path).resolve() != Path(job.cwd, source).resolve()
+            ],
         )
+
+
+def _overlay(path: Path, copied: Path) -> list[str]:
+    """Arguments that make clang read `copied` where it opens `path`."""
+    root = {"name": str(path), "type": "file", "external-contents": str(copied)}
+    listing = copied.with_name("overlay.json")
+    listing.write_text(json.dumps({"version": 0, "use-external-names": False, "roots": [root]}), encoding="utf-8")
+    return ["-ivfsoverlay", str(listing)]
 
 
 def _failure(messages: tuple[Diagnostic, ...]) -> CudaError:
@@ -220,7 +238,20 @@ def _arguments(clang: Clang, job: _Job, folder: str) -> list[str]:
     names = [f"-ffile-prefix-map={folder}{os.sep}=", "-fdebug-compilation-dir=."]
     headers = ["-isystem", str(INCLUDE), "-idirafter", str(INCLUDE / "fallback"), "-include", str(INCLUDE / PRELUDE)]
     messages = [*diagnostics.FLAGS, *standard_library(clang)]
-    return ["-x", "cuda", *_TARGET, *_CODE, *messages, *names, *headers, *job.options.arguments(), "-S", "-emit-llvm"]
+    flags = ["-x", "cuda", *_TARGET, *_CODE, *messages, *names, *headers, *job.options.arguments()]
+    definitions = job.options.definitions()
+    if definitions:
+        macros = Path(folder, "<command line>")
+        macros.write_text(definitions, encoding="utf-8", errors="surrogateescape")
+        for header in (*_asked_for(job.text), macros):
+            flags += ["-include", str(header)]
+    return [*flags, *job.options.pre_included(), "-S", "-emit-llvm"]
+
+
+def _asked_for(text: str) -> list[Path]:
+    """Those of our headers that a source includes: they stand before its macros, which may be called as their names."""
+    names = dict.fromkeys(_INCLUDES.findall(text))
+    return [path for name in names if (path := INCLUDE / name).is_file()]
 
 
 def _renamed(messages: Iterable[Diagnostic], prefix: str) -> tuple[Diagnostic, ...]:

@@ -75,17 +75,34 @@ class Options:
                 return replace(self, fast_math=True)
 
     def arguments(self) -> list[str]:
-        """The arguments for clang."""
-        found = [f"-std={self.standard}", f"-ffp-contract={'on' if self.contract else 'off'}", *self.macros]
+        """The arguments for clang, but for the macros of `definitions`."""
+        found = [f"-std={self.standard}", f"-ffp-contract={'on' if self.contract else 'off'}"]
+        found += [macro for macro in self.macros if _is_reserved(macro)]
         if self.fast_math:
             found.append("-D__USE_FAST_MATH__=1")
         if self.program:
             found.append("-DRPP_PROGRAM=1")
         for folder in self.include_dirs:
             found += ["-I", str(folder)]
-        for header in self.pre_includes:
-            found += ["-include", header]
         return found
+
+    def pre_included(self) -> list[str]:
+        """The arguments for clang that include files in front of the source."""
+        return [word for header in self.pre_includes for word in ("-include", header)]
+
+    def definitions(self) -> str:
+        """The other macros as source text: our own headers must not see what a program calls T or size."""
+        return "".join(_directive(macro) for macro in self.macros if not _is_reserved(macro))
+
+
+def _is_reserved(macro: str) -> bool:
+    """Whether a macro has a name that no program's own code may use; such macros speak to headers."""
+    return macro[2:3] == "_"
+
+
+def _directive(macro: str) -> str:
+    kind, (name, equals, value) = macro[:2], macro[2:].partition("=")
+    return f"#undef {name}\n" if kind == "-U" else f"#define {name} {value if equals else 1}\n"
 
 
 def _pairs(flags: Sequence[str]) -> Iterator[tuple[str, str]]:

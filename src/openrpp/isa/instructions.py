@@ -84,7 +84,7 @@ def _check_slot(form: Form, column: Column, at: int) -> None:
         return
     present = column.of(form.slot)
     effects = [op.form.effect for op in present] + [form.effect]
-    if form.slot is Slot.SEQUENTIAL and sorted(effects) == ["load", "store"]:
+    if form.slot is Slot.SEQUENTIAL and sorted(name.removesuffix("32") for name in effects) == ["load", "store"]:
         return
     if present and form.slot in _ONE_PER_COLUMN:
         raise Complaint(f"a second {_ONE_PER_COLUMN[form.slot]} in one column; end the column with ## first", at)

@@ -76,6 +76,21 @@ def narrow(values: Float32, rounding: str) -> Bits:
     return out
 
 
+def half_to_f32(n: Numerics, a: Bits) -> Bits:
+    """IEEE half to float32, exact; a NaN keeps sign and payload and becomes quiet."""
+    wide = bits32(a.view(np.float16).astype(np.float32))
+    return np.where(np.isnan(a.view(np.float16)), wide | np.uint32(1 << 22), wide)
+
+
+def f32_to_half(n: Numerics, a: Bits) -> Bits:
+    """float32 to IEEE half, to nearest even; a NaN keeps sign and high payload bits and becomes quiet."""
+    values = f32(a)
+    with np.errstate(over="ignore", under="ignore"):
+        out = values.astype(np.float16).view(np.uint16)
+    quiet = (a >> np.uint32(16) & np.uint32(0x8000)) | np.uint32(0x7E00) | (a >> np.uint32(13) & np.uint32(0x3FF))
+    return np.where(np.isnan(values), quiet.astype(np.uint16), out)
+
+
 def round_to_odd(value: Float64, error: Float64) -> Float32:
     """value + error (|error| below half an ulp of value) to float32, rounded to odd: a later rounding is exact."""
     near = value.astype(np.float32)

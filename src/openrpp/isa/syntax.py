@@ -13,7 +13,7 @@ from openrpp.isa.registers import FIXED_SCALARS, HALF_CODES, HALF_NAMES, PAIR_CO
 from openrpp.isa.suggest import did_you_mean
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<t>%[\w.]+|\$[\w.]+|-?0[xX][0-9a-fA-F]+|-?\d+|[A-Za-z_][\w.]*|<<|[\[\]()+,])|(?P<bad>\S))"
+    r"\s*(?:(?P<t>%[\w.]+|\$[\w.]+|-?0[xX][0-9a-fA-F]+|-?\d+|[A-Za-z_][\w.]*|<<|[\[\]()+,:])|(?P<bad>\S))"
 )
 _SCALAR = re.compile(r"(D?)S(\d+)")
 
@@ -61,7 +61,7 @@ def tokens(text: str, start: int) -> list[Token]:
 @cache
 def template(syntax: str) -> tuple[str, ...]:
     """Tokens of a form's syntax; an operand keeps its braces."""
-    return tuple(re.findall(r"\{\w+\}|\w+|<<|[\[\]()+]", syntax))
+    return tuple(re.findall(r"\{\w+\}|\w+|<<|[\[\]()+:]", syntax))
 
 
 @dataclass

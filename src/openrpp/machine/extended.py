@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.isa.crosslane import dot_int8
+from openrpp.isa.form import Cost
 from openrpp.machine.banks import WARP
 from openrpp.machine.faults import AccessError, Misaligned, OutOfBounds
 
@@ -27,7 +28,7 @@ _KINDS: dict[int, type[np.unsignedinteger[Any]]] = {8: np.uint8, 16: np.uint16, 
 def access(path: Datapath, op: VectorOp, addresses: NDArray[Any], part: slice) -> NDArray[Any] | None:
     """Load, store or update memory at one address per lane. Raises AccessError outside memory or off alignment."""
     width = op.form.width
-    region = path.memory.ddr if "base" in op.op.values and op.form.extension != "wide" else path.memory.sram
+    region = path.memory.ddr if op.form.cost is Cost.DIRECT else path.memory.sram
     chosen = path.vectors.halves[op.op.values["c"]][part] != 0 if "c" in op.op.values else None
     lanes = np.flatnonzero(chosen) if chosen is not None else np.arange(addresses.size)
     words = region.data.view(_KINDS[width])
@@ -38,7 +39,9 @@ def access(path: Datapath, op: VectorOp, addresses: NDArray[Any], part: slice) -
         values = _register(path, op.op.values["r"], width, part)
         words[where] = values[lanes].astype(words.dtype)
         return None
-    return words[where].astype(np.uint32 if width == 32 else np.uint16)
+    loaded = np.zeros(addresses.size, np.uint32 if width == 32 else np.uint16)
+    loaded[lanes] = words[where]
+    return loaded
 
 
 def _register(path: Datapath, code: int, width: int, part: slice) -> NDArray[Any]:

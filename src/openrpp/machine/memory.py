@@ -6,6 +6,7 @@ addresses are device addresses; each memory also answers at its alias (device al
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import sys
 from dataclasses import dataclass
@@ -34,14 +35,28 @@ class Region:
         return self.base + self.data.size
 
 
-def _sparse(nbytes: int) -> Bytes:
-    """Zeroed bytes that take host memory only where they are written."""
+def _sparse(nbytes: int, guard: int) -> Bytes:
+    """Zeroed bytes that take host memory only where they are written.
+
+    Before them lie `guard` bytes of the host that nothing may touch, where the host can do that: engines that check no
+    bounds are stopped there when a program follows a null pointer. Raises LaunchError where the host has no room.
+    """
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS if hasattr(mmap, "MAP_PRIVATE") else None
     if flags is None:  # Windows commits lazily as well, but has no flags
         return np.frombuffer(mmap.mmap(-1, nbytes), np.uint8)
     if sys.platform == "linux":
         flags |= getattr(mmap, "MAP_NORESERVE", 0x4000)
-    return np.frombuffer(mmap.mmap(-1, nbytes, flags=flags), np.uint8)
+    guard = -(-guard // mmap.PAGESIZE) * mmap.PAGESIZE
+    try:
+        data = np.frombuffer(mmap.mmap(-1, guard + nbytes, flags=flags), np.uint8)
+    except OSError as error:
+        what = f"the host reserves no {guard + nbytes} bytes of addresses for the card's memory"
+        raise LaunchError(f"{what}: {error.strerror} (see 'ulimit -v')") from None
+    protect = ctypes.CDLL(None).mprotect
+    protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    if protect(data.ctypes.data, guard, 0):
+        raise OSError(f"cannot protect {guard} bytes before a memory of {nbytes}")
+    return data[guard:]
 
 
 class Memory:
@@ -53,7 +68,7 @@ class Memory:
         self.sram = Region("SRAM", address.sram.value, np.zeros(card.sram.bytes.value, np.uint8))
         self.sram16: NDArray[np.uint16] = self.sram.data.view(np.uint16)
         self.pram = Region("PRAM", address.pram.value, np.zeros(card.pram.bytes.value, np.uint8))
-        self.ddr = Region("DDR", address.ddr.value, _sparse(card.ddr.bytes.value))
+        self.ddr = Region("DDR", address.ddr.value, _sparse(card.ddr.bytes.value, address.ddr.value))
         bank_bytes, banks = card.fram.bank_bytes.value, card.fram.banks.value
         base = address.fram.value
         self.fram = tuple(

@@ -210,7 +210,8 @@ class Datapath:
         addresses = self.addresses(op, lanes, part, captured)
         effect = op.form.effect
         if effect == "address":
-            pending.append((self.vectors.pairs[DVA], addresses))
+            # A copy: MMOV gives the register itself, which a load of this column may overwrite first.
+            pending.append((self.vectors.pairs[DVA], addresses.copy()))
             return
         register = op.op.values["r"]
         if effect in extended.EFFECTS:

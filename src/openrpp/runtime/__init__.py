@@ -9,9 +9,10 @@
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.card import Card, MemoryInfo
 from openrpp.runtime.clock import DdrRate, Record
-from openrpp.runtime.errors import BufferFreed, CaptureError, OutOfMemory
+from openrpp.runtime.errors import BufferFreed, CaptureError, KernelFault, OutOfMemory
 from openrpp.runtime.graph import Graph, Node
 from openrpp.runtime.module import Function, Module
+from openrpp.runtime.program import Program, ProgramFunction, ProgramReport
 from openrpp.runtime.stream import Event, Stream
 
 __all__ = [
@@ -23,10 +24,14 @@ __all__ = [
     "Event",
     "Function",
     "Graph",
+    "KernelFault",
     "MemoryInfo",
     "Module",
     "Node",
     "OutOfMemory",
+    "Program",
+    "ProgramFunction",
+    "ProgramReport",
     "Record",
     "Stream",
 ]

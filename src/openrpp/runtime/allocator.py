@@ -29,6 +29,7 @@ class FreeList:
         self.guard = guard
         self._gaps: list[tuple[int, int]] = [(base, size)]  # (start, bytes), ascending, never adjacent
         self._taken: dict[int, int] = {}
+        self._wanted: dict[int, int] = {}
 
     @property
     def free(self) -> int:
@@ -45,6 +46,11 @@ class FreeList:
         """Bytes handed out, rounding and guards included."""
         return self.size - self.free
 
+    @property
+    def pieces(self) -> dict[int, int]:
+        """Address -> bytes as they were asked for, of each piece that is handed out."""
+        return dict(self._wanted)
+
     def footprint(self, nbytes: int) -> int:
         """Bytes that a piece of `nbytes` takes: rounded up, plus guard."""
         return -(-max(nbytes, 1) // self.alignment) * self.alignment + self.guard
@@ -57,12 +63,14 @@ class FreeList:
                 rest = [(start + asked, size - asked)] if size > asked else []
                 self._gaps[index : index + 1] = rest
                 self._taken[start] = asked
+                self._wanted[start] = nbytes
                 return start
         raise OutOfMemory(self.name, nbytes, asked, self.free, self.largest)
 
     def release(self, address: int) -> None:
         """Give a piece back. Raises KeyError for an address that is not handed out."""
         start, size = address, self._taken.pop(address)
+        del self._wanted[address]
         index = bisect_left(self._gaps, (start, 0))
         if index < len(self._gaps) and start + size == self._gaps[index][0]:
             size += self._gaps.pop(index)[1]

@@ -131,6 +131,14 @@ class Buffer:
         """
         self.card.copy(self, array)
 
+    def view(self, dtype: Any) -> Buffer:
+        """The same bytes as a row of elements of another type. Raises LaunchError where they do not divide."""
+        kind = dtype_of(dtype)
+        if self.nbytes % kind.itemsize:
+            raise LaunchError(f"{self.nbytes} bytes are no whole number of {kind} elements")
+        shape = (self.nbytes // kind.itemsize,)
+        return Buffer(self.card, self.memory, self._allocation, self.address, shape, kind)
+
     def free(self) -> None:
         """Give the memory back. Raises BufferFreed the second time."""
         if self._allocation.freed:

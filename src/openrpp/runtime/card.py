@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from openrpp.arch import Card as Arch
 from openrpp.isa.program import Kernel
+from openrpp.kir.ir import Module as IrModule
 from openrpp.machine.device import Device
 from openrpp.machine.faults import LaunchError, MachineError
 from openrpp.machine.observe import Observer
@@ -21,12 +22,15 @@ from openrpp.machine.report import Span
 from openrpp.runtime.allocator import FreeList
 from openrpp.runtime.buffer import Allocation, Buffer, MemoryName, dtype_of, shape_of
 from openrpp.runtime.clock import Notice, Record
+from openrpp.runtime.engines import check_engine
 from openrpp.runtime.errors import CaptureError
 from openrpp.runtime.graph import Capture, Graph
 from openrpp.runtime.module import Module, kernels_of
 from openrpp.runtime.operations import CopyOperation
+from openrpp.runtime.program import Program
 from openrpp.runtime.schedule import Schedule
 from openrpp.runtime.stream import Stream
+from openrpp.storage import Cache
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,17 @@ class Card:
 
     Args:
         arch: a preset's name, an architecture file, or a loaded description.
-        engine: which engine carries kernels out.
+        engine: which engine carries kernels of kernel IR (CUDA) out: `native`, or `reference`, the scalar interpreter.
+            Programs in machine code run on the reference engine of `openrpp.machine` in either case.
+        workers: threads of the native engine, one per core by default.
         strict, order, seed, check, max_words: see `openrpp.machine.Device`.
         keep_timeline: keep every record in `timeline`; a long-running program that only `watch`es may do without.
 
     Raises ArchError for a bad architecture and LaunchError for unknown settings.
 
     `timeline` has a record for everything that is over on the nominal clock, in the order of their ends; what is queued
-    gets over as the host waits (`synchronize`).
+    gets over as the host waits (`synchronize`). `untimed` counts launches without known card time, which take none
+    on the clock but the cost of a launch.
     """
 
     def __init__(
@@ -65,8 +72,15 @@ class Card:
         check: Iterable[str] = (),
         max_words: int = 1 << 28,
         keep_timeline: bool = True,
+        workers: int | None = None,
     ) -> None:
-        self.device = Device(arch, engine, strict, order=order, seed=seed, check=check, max_words=max_words)
+        check_engine(engine)
+        if workers is not None and workers < 1:
+            raise LaunchError(f"{workers} workers; the native engine needs at least one")
+        self.engine = engine
+        self.workers = workers
+        self.untimed = 0
+        self.device = Device(arch, "reference", strict, order=order, seed=seed, check=check, max_words=max_words)
         self.arch = self.device.card
         self.timeline: list[Record] = []
         self._watchers: list[Callable[[Notice], object]] = [self._keep] if keep_timeline else []
@@ -127,6 +141,10 @@ class Card:
         pool = self._pools[memory]
         return MemoryInfo(pool.size, pool.used, pool.free, pool.largest)
 
+    def allocations(self) -> dict[int, int]:
+        """Address -> bytes of all buffers that are alive, variables of programs included."""
+        return {address: size for pool in self._pools.values() for address, size in pool.pieces.items()}
+
     # --- work --------------------------------------------------------------------------------------------------
 
     def module(self, source: str | Path | Kernel) -> Module:
@@ -135,6 +153,15 @@ class Card:
         Raises AssemblyError, ObjectError or OSError.
         """
         return Module(self, *kernels_of(source))
+
+    def program(self, module: IrModule, labels: Mapping[str, str] | None = None, store: Cache | None = None) -> Program:
+        """A module in kernel IR, its variables placed in DDR; `labels` are names of its kernels for messages.
+
+        `store` keeps compiled code between processes, by default the cache of this user.
+
+        Raises OutOfMemory.
+        """
+        return Program(self, module, labels, store)
 
     def stream(self, name: str | None = None) -> Stream:
         """A new stream; `name` is for timelines and traces."""

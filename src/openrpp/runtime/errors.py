@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openrpp.machine.faults import LaunchError, MachineError
+from openrpp.machine.faults import Fault, LaunchError, MachineError, Place
 
 
 class OutOfMemory(MachineError, MemoryError):
@@ -33,3 +33,20 @@ class BufferFreed(LaunchError):
 
 class CaptureError(MachineError, RuntimeError):
     """Something that cannot happen while a stream is being captured, or a graph that cannot be made or replayed."""
+
+
+class KernelFault(Fault):
+    """A kernel of a program in kernel IR was stopped: a trap, a failed assertion, a barrier that not all threads reach.
+
+    `location` is its source line as `file:line` where known, `output` what had been printed until then. The card stays
+    usable, its memory is as the kernel left it.
+    """
+
+    def __init__(self, kernel: str, sentence: str, location: str = "", output: str = "") -> None:
+        self.location = location
+        self.output = output
+        super().__init__(sentence, Place(kernel))
+        self.args = (": ".join(filter(None, (location, f"kernel {kernel}", sentence))),)
+
+    def __reduce__(self) -> tuple[type[KernelFault], tuple[str, str, str, str]]:
+        return type(self), (self.kernel, self.sentence, self.location, self.output)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openrpp.machine.report import LaunchReport
-from openrpp.runtime.arguments import Argument
 from openrpp.runtime.errors import CaptureError
-from openrpp.runtime.operations import CopyOperation, KernelOperation
+from openrpp.runtime.operations import CopyOperation
+from openrpp.runtime.program import Operation, ProgramReport
 from openrpp.runtime.schedule import Frontier
 
 if TYPE_CHECKING:
@@ -23,24 +23,24 @@ class Node:
     graph: Graph
     index: int
     after: tuple[int, ...]
-    operation: KernelOperation | CopyOperation
+    operation: Operation
 
     @property
     def kind(self) -> str:
         """ "kernel" or "copy"."""
-        return "kernel" if isinstance(self.operation, KernelOperation) else "copy"
+        return "copy" if isinstance(self.operation, CopyOperation) else "kernel"
 
     @property
     def name(self) -> str:
         """Kernel name, or what is copied."""
         return self.operation.name
 
-    def update(self, **args: Argument) -> None:
+    def update(self, **args: Any) -> None:
         """Change arguments of a kernel node by parameter name, for replays from now on.
 
         Raises LaunchError for an unknown name or an unfit value, CaptureError for a copy.
         """
-        if not isinstance(self.operation, KernelOperation):
+        if isinstance(self.operation, CopyOperation):
             raise CaptureError(f"node {self.index} ({self.name}) is a copy and has no arguments")
         self.operation.update(self.graph.card, args)
 
@@ -61,12 +61,12 @@ class Graph:
         """All nodes in the order of capture."""
         return tuple(self._nodes)
 
-    def add(self, after: tuple[int, ...], operation: KernelOperation | CopyOperation) -> int:
+    def add(self, after: tuple[int, ...], operation: Operation) -> int:
         """Append a node; its index."""
         self._nodes.append(Node(self, len(self._nodes), after, operation))
         return len(self._nodes) - 1
 
-    def launch(self, stream: Stream | None = None) -> tuple[LaunchReport, ...]:
+    def launch(self, stream: Stream | None = None) -> tuple[LaunchReport | ProgramReport, ...]:
         """Replay all nodes on a stream (the card's own by default); the kernels' reports, in the order of capture.
 
         Raises CaptureError for an unfinished or failed capture, or a captured stream, and what launches raise.
@@ -82,10 +82,10 @@ class Graph:
             node.operation.check(self.card)
         return self._replay(target)
 
-    def _replay(self, stream: Stream) -> tuple[LaunchReport, ...]:
+    def _replay(self, stream: Stream) -> tuple[LaunchReport | ProgramReport, ...]:
         start = stream.frontier
         ends: list[Frontier] = []
-        reports: list[LaunchReport] = []
+        reports: list[LaunchReport | ProgramReport] = []
         for node in self._nodes:
             before = _joined([ends[index] for index in node.after]) if node.after else start
             end, report = node.operation.issue(self.card, before, stream.name, "graph")
@@ -128,7 +128,7 @@ class Capture:
         """Nodes that the stream's next operation waits for."""
         return self._heads[stream]
 
-    def add(self, stream: Stream, operation: KernelOperation | CopyOperation) -> None:
+    def add(self, stream: Stream, operation: Operation) -> None:
         """Note an operation."""
         self._heads[stream] = (self.graph.add(self._heads[stream], operation),)
 

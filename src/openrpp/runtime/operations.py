@@ -44,11 +44,11 @@ class KernelOperation:
 
     def check(self, card: Card) -> None:
         """Raises LaunchError or BufferFreed for a launch that cannot start."""
-        prepare(card.arch, self.kernel, _axes(self.grid), _axes(self.block), self._words(card), self._tail)
+        prepare(card.arch, self.kernel, axes(self.grid), axes(self.block), self._words(card), self._tail)
 
     @property
     def _tail(self) -> Sequence[int] | None:
-        return None if self.tail is None else _axes(self.tail)
+        return None if self.tail is None else axes(self.tail)
 
     def _words(self, card: Card) -> list[int]:
         return pack(card, self.kernel, self.args)
@@ -68,7 +68,7 @@ class KernelOperation:
 
     def issue(self, card: Card, before: Frontier, stream: str, kind: LaunchKind) -> tuple[Frontier, LaunchReport]:
         """Run it now and put it into the schedule: (what later work waits for, report)."""
-        report = card.device.launch(self.kernel, _axes(self.grid), _axes(self.block), self._words(card), self._tail)
+        report = card.device.launch(self.kernel, axes(self.grid), axes(self.block), self._words(card), self._tail)
         schedule = card.schedule
         plan = kernel_plan(schedule.costs, report, kind, schedule.hertz)
         work = schedule.submit(self.name, stream, plan, before.works)
@@ -79,7 +79,8 @@ class KernelOperation:
         return Frontier((work,), tails), report
 
 
-def _axes(extent: Extent) -> Sequence[int]:
+def axes(extent: Extent) -> Sequence[int]:
+    """An extent as a sequence; one number is the x axis."""
     return (extent,) if isinstance(extent, int | np.integer) else extent  # type: ignore[return-value]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
@@ -11,6 +11,7 @@ from openrpp.machine.report import LaunchReport, Span
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.errors import CaptureError
 from openrpp.runtime.operations import CopyOperation, KernelOperation
+from openrpp.runtime.program import UNTIMED, Operation, ProgramOperation, ProgramReport
 from openrpp.runtime.schedule import Frontier, Work
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ class Stream:
         """
         self.issue(CopyOperation(dst, src))
 
-    def issue(self, operation: KernelOperation | CopyOperation) -> LaunchReport | None:
+    @overload
+    def issue(self, operation: KernelOperation) -> LaunchReport | None: ...
+    @overload
+    def issue(self, operation: ProgramOperation) -> ProgramReport | None: ...
+    @overload
+    def issue(self, operation: CopyOperation) -> None: ...
+    def issue(self, operation: Operation) -> LaunchReport | ProgramReport | None:
         """Carry an operation out, or note it while the stream is captured (the result is None then)."""
         if self.capture is not None:
             operation.check(self.card)
@@ -75,10 +82,11 @@ class Event:
         self._work: Work | None = None
         self._capture: Capture | None = None
         self._nodes: tuple[int, ...] = ()
+        self._untimed = 0
 
     def record(self, stream: Stream) -> Event:
         """Mark the end of what the stream has queued so far; a later record replaces an earlier one."""
-        self._card, self._capture = stream.card, stream.capture
+        self._card, self._capture, self._untimed = stream.card, stream.capture, stream.card.untimed
         if stream.capture is not None:
             self._work, self._nodes = None, stream.capture.heads(stream)
         else:
@@ -111,8 +119,13 @@ class Event:
         return self._card.schedule.wait(work)
 
     def elapsed(self, since: Event) -> Span:
-        """Seconds of card time from an earlier event to this one, on each clock. The host waits for both."""
+        """Seconds of card time from an earlier event to this one, on each clock. The host waits for both.
+
+        Raises LaunchError where a kernel without known card time (`ProgramReport`) was launched between the two.
+        """
         start, end = since.synchronize(), self.synchronize()
+        if self._untimed != since._untimed:
+            raise LaunchError(f"the card time between the events is not known: that of a kernel is {UNTIMED}")
         return Span(end.low - start.low, end.nominal - start.nominal, end.high - start.high)
 
     @property

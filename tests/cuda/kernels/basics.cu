@@ -230,7 +230,8 @@ KERNEL spaces(float *x, int *out) {
     float own[4];
     int i = threadIdx.x;
     const float *p = i == 0 ? x : i == 1 ? near : own;
-    near[i & 3] = own[i & 3] = 0;
+    near[0] = near[i & 3] = 0;
+    for (float &each : own) each = 0;
     out[i] = (__isGlobal(p) ? 1 : 0) + (__isShared(p) ? 2 : 0) + (__isLocal(p) ? 4 : 0) + (p[0] == 0 ? 8 : 0);
 }
 

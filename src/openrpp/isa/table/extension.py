@@ -273,9 +273,13 @@ def _conversion_row() -> Instruction:
     forms = [pe.conversion(source, target, define) for source, target, define in pairs]
     nearest = pe.conversion("F32", "F16", _round_to_bf16)
     forms.append(replace(nearest, name="CVT.F32.F16.RN", base=nearest.base | SIGNED))
+    half = pe.conversion("F32", "H16", num.f32_to_half)
+    forms.append(replace(half, name="CVT.F32.H16.RN", base=half.base | SIGNED))
+    forms.append(pe.conversion("H16", "F32", num.half_to_f32))
     meaning = (
         "The conversions that are not published: integers and floats both ways, extension of integers, and float32 to "
-        "bf16 to nearest even (.RN). Float to integer goes toward zero; an 8-bit result is extended to 16 bits."
+        "bf16 to nearest even (.RN). H16 is IEEE half, denormals kept; its NaNs keep sign and payload, quiet. "
+        "Float to integer goes toward zero; an 8-bit result is extended to 16 bits."
     )
     return pe.row("CVT (vector, more)", meaning, "to(a)", "", *forms)
 

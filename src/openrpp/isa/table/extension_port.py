@@ -31,6 +31,7 @@ _SIZES = {"W32": 1, "U8": 2, "D16": 4, "D32": 5, "D8": 6}
 _DOT8 = 0xC
 _CONT = 1 << 24 | 3 << 21
 _ATOMIC = 1 << 24 | 4 << 21
+_POINTER = 1 << 5  # the field of the base names a register of high words
 _QUAD = Operand(Kind.S64, bits(6, 4, 2))
 
 
@@ -42,6 +43,11 @@ def contiguous32(n: Numerics, lanes: Lanes, base: U32) -> U32:
 def ddr_address(n: Numerics, lanes: Lanes, base: Any, dva: U32) -> Any:
     """base + DVA in 64 bits, DVA zero-extended."""
     return base + dva.astype(np.uint64)
+
+
+def ddr_pointer(n: Numerics, lanes: Lanes, h: Any, dva: U32) -> Any:
+    """A pointer of each lane's own: h holds its high word, DVA the low 32 bits."""
+    return (h.astype(np.uint64) << np.uint64(32)) + dva.astype(np.uint64)
 
 
 def _register(size: str, store: bool) -> Operand:
@@ -64,6 +70,13 @@ def _masked_store(size: str, place: str, bits_: int, operands: dict[str, Operand
     condition = operands | {"c": vector(16, 10)}
     plain = _access(size, True, place, bits_ & ~_PLAIN | _MASKED, condition, **more)
     return replace(plain, name=f"STOREMASK.{size}", syntax=f"{{r}}, {{c}}, {place}")
+
+
+def _masked_load(size: str, place: str, bits_: int, operands: dict[str, Operand], **more: Any) -> Form:
+    """The load form that gives 0 to lanes without a condition and touches no memory for them."""
+    condition = operands | {"c": vector(16, 10)}
+    plain = _access(size, False, place, bits_ & ~_PLAIN | _MASKED, condition, **more)
+    return replace(plain, name=f"LOADMASK.{size}", syntax=f"{place}, {{c}}, {{r}}")
 
 
 def _sram_forms(size: str, store: bool) -> list[Form]:
@@ -95,7 +108,8 @@ def _sram_forms(size: str, store: bool) -> list[Form]:
             **common,
         ),
     ]
-    return [*forms, _masked_store(size, "[DVA]", _DVA, {}, **dva)] if store else forms
+    masked = _masked_store if store else _masked_load
+    return [*forms, masked(size, "[DVA]", _DVA, {}, **dva)]
 
 
 def _contiguous_forms() -> tuple[Form, Form]:
@@ -124,25 +138,42 @@ def _wide_rows() -> list[Instruction]:
     word, byte = "Addresses are multiples of 4.", "Any address; the high byte of a loaded register is 0."
     for size, what, note in (("W32", "mem32", word), ("U8", "mem8", byte)):
         loads, stores = _sram_forms(size, store=False), _sram_forms(size, store=True)
-        rows.append((f"LOAD.{size}", f"Gather of {size[1:]} bits. {note}", f"r = {what}[address]", loads))
+        zero = "LOADMASK gives 0 where c is zero and reads nothing there."
+        rows.append((f"LOAD.{size}", f"Gather of {size[1:]} bits; {zero} {note}", f"r = {what}[address]", loads))
         meaning = f"Scatter of the low {size[1:]} bits; STOREMASK only where c is not zero. {note}"
         rows.append((f"STORE.{size}", meaning, f"{what}[address] = r", stores))
     return [Instruction(name, Unit.PORT, meaning, text, "", tuple(forms)) for name, meaning, text, forms in rows]
 
 
+def _ddr_places() -> list[tuple[str, int, dict[str, Operand], dict[str, Any]]]:
+    """Text, word bits, operands and definition of both addresses of DDR: a base for all lanes, a pointer for each."""
+    shared: dict[str, Any] = {"define": ddr_address, "sources": ("base", "DVA"), "cost": Cost.DIRECT}
+    own: dict[str, Any] = {"define": ddr_pointer, "sources": ("h", "DVA"), "cost": Cost.DIRECT}
+    return [
+        ("[{base}+DVA]", _DVA, {"base": _QUAD}, shared),
+        ("[{h}:DVA]", _DVA | _POINTER, {"h": vector(16, 6)}, own),
+    ]
+
+
 def _ddr_rows() -> list[Instruction]:
     rows: list[Instruction] = []
-    place, where = "[{base}+DVA]", "DDR[base + DVA]"
-    common: dict[str, Any] = {"define": ddr_address, "sources": ("base", "DVA"), "cost": Cost.DIRECT}
+    where = "DDR[base + DVA or h 2^32 + DVA]"
     for size in ("D8", "D16", "D32"):
-        load = _access(size, False, place, _DVA | _PLAIN, {"base": _QUAD}, effect="load-ddr", **common)
-        store = _access(size, True, place, _DVA | _PLAIN, {"base": _QUAD}, effect="store-ddr", **common)
-        masked = _masked_store(size, place, _DVA, {"base": _QUAD}, effect="store-ddr", **common)
+        loads: list[Form] = []
+        stores: list[Form] = []
+        for place, base, operands, common in _ddr_places():
+            load = {**common, "effect": "load-ddr"}
+            store = {**common, "effect": "store-ddr"}
+            loads.append(_access(size, False, place, base | _PLAIN, operands, **load))
+            loads.append(_masked_load(size, place, base, operands, **load))
+            stores.append(_access(size, True, place, base | _PLAIN, operands, **store))
+            stores.append(_masked_store(size, place, base, operands, **store))
         width = size[1:]
-        note = f"{width} bits at the sum of a 64-bit scalar base and DVA (zero-extended); aligned to {width} bits."
-        rows.append(Instruction(f"LOAD.{size}", Unit.PORT, f"Read {note}", f"r = {where}", "", (load,)))
+        note = f"{width} bits at the sum of a 64-bit scalar base and DVA (zero-extended), or at h 2^32 + DVA; aligned."
+        reading = f"Read {note} LOADMASK gives 0 where c is zero and reads nothing there."
+        rows.append(Instruction(f"LOAD.{size}", Unit.PORT, reading, f"r = {where}", "", tuple(loads)))
         meaning = f"Write {note} STOREMASK only where c is not zero."
-        rows.append(Instruction(f"STORE.{size}", Unit.PORT, meaning, f"{where} = r", "", (store, masked)))
+        rows.append(Instruction(f"STORE.{size}", Unit.PORT, meaning, f"{where} = r", "", tuple(stores)))
     return rows
 
 

@@ -156,7 +156,7 @@ def _integer_rows() -> list[Instruction]:
     return rows
 
 
-CVT_CODES = {"S8": 0, "U8": 1, "S16": 2, "U16": 3, "S32": 4, "U32": 5, "F16": 6, "F32": 7}
+CVT_CODES = {"S8": 0, "U8": 1, "S16": 2, "U16": 3, "S32": 4, "U32": 5, "F16": 6, "F32": 7, "H16": 8}  # H16 is ours
 _BF16_FROM: dict[str, Define] = {
     "U8": num.int_to_bf16(lambda a: a & np.uint16(0xFF)),
     "S8": num.int_to_bf16(lambda a: (a & np.uint16(0xFF)).astype(np.uint8).view(np.int8)),

@@ -84,14 +84,15 @@ class Affine:
         """The form of a value as a block sees it: opaque behind a loop that lanes leave at different times."""
         if self.uniformity.seen(value, block) is not self.uniformity.of(value):
             return self._leaf(value, lane=self.uniformity.seen(value, block) is Shape.LANE)
-        form = self.form(value)
-        if any(self._left(symbol, block) for symbol in form.symbols()):
-            return self._leaf(value, lane=True)
-        return form
+        return self._leaf(value, lane=True) if self.is_left(value, block) else self.form(value)
 
     def is_affine(self, value: Value) -> bool:
         """Whether the value is described by single thread and slice indices and values that the sequencer holds."""
         return value.type.bits > 1 and not value.type.is_float and is_affine(self.form(value))
+
+    def is_left(self, value: Value, block: Block) -> bool:
+        """Whether the form counts trips of a loop that lanes left at different times before they came to a block."""
+        return any(self._left(symbol, block) for symbol in self.form(value).symbols())
 
     def split(self, form: Form) -> Split:
         """Uniform terms, and terms with a lane symbol."""
@@ -180,7 +181,7 @@ class Affine:
         if symbol.kind == "slice":
             return Interval(0, merge - 1)
         if symbol.kind == "group":
-            return Interval(0, -(-(facts.grid[0] if facts.grid else 1 << 31) // merge) - 1)
+            return Interval(0, -(-(facts.grid or facts.most_blocks)[0] // merge) - 1)
         return Interval(0, (1 << 32) - 1)
 
     def _operand(self, instr: Instr, place: int) -> Form:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loop, Loops
 from openrpp.kir.ir import BlockParam, Constant, Exit, Instr, Value
+from openrpp.kir.ops.form import READONLY
+
+_DEPTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,13 @@ def counters(cfg: Cfg, loops: Loops) -> dict[Value, Counter]:
     return found
 
 
-def _invariant(cfg: Cfg, loop: Loop, value: Value) -> bool:
-    return cfg.definitions.get(value) not in loop.blocks
+def _invariant(cfg: Cfg, loop: Loop, value: Value, depth: int = _DEPTH) -> bool:
+    """Whether a value is the same in all trips: made outside, or by arithmetic on such values (gridDim x blockDim)."""
+    if cfg.definitions.get(value) not in loop.blocks:
+        return True
+    if not isinstance(value, Instr) or value.effect not in READONLY or not depth:
+        return False
+    return all(_invariant(cfg, loop, operand, depth - 1) for operand in value.operands)
 
 
 def _counter(cfg: Cfg, loop: Loop, param: BlockParam) -> Counter | None:

@@ -20,6 +20,9 @@ from openrpp.kir.types import Type
 
 THREADS: Final = (1024, 1024, 64)
 GRID: Final = ((1 << 31) - 1, 65535, 65535)
+CARD_GRID: Final = (65535, 65535, 65535)
+DEPTH: Final = 100
+"""How far ranges are followed from the end of a loop's body back to its start; beyond, nothing is known."""
 INDEX_LIMIT: Final = (1 << 31) - 1024
 """Global thread indices up to here, and a block more, stay inside int."""
 
@@ -53,11 +56,13 @@ class Facts:
     """What is known of the launch: shapes, and ranges of parameters by name.
 
     `indices_fit`: gridDim x blockDim is at most `INDEX_LIMIT` along every axis, which whoever launches has to check.
+    `most_blocks` bounds a grid that is not known; the card's own limit is `CARD_GRID`.
     """
 
     block: Triple | None = None
     grid: Triple | None = None
     indices_fit: bool = False
+    most_blocks: Triple = GRID
     params: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
 
 
@@ -69,6 +74,7 @@ class Ranges:
         self.facts: Final = facts or Facts()
         self.counters: Final[dict[Value, Counter]] = counters(cfg, loops or Loops(cfg))
         self._known: dict[Value, Interval] = {}
+        self._depth = 0
         for value in cfg.definitions:  # in reverse postorder, which keeps the recursion shallow
             self.of(value)
 
@@ -77,8 +83,12 @@ class Ranges:
         found = self._known.get(value)
         if found is None:
             full = whole(value.type) if value.type.bits else Interval(0, 0)
+            if self._depth > DEPTH:
+                return full
             self._known[value] = full  # what a cycle sees of itself
+            self._depth += 1
             found = self._computed(value, full)
+            self._depth -= 1
             self._known[value] = found = found if found.within(full) else full
         return found
 
@@ -179,7 +189,7 @@ class Ranges:
         axis = AXES.index(str(instr.attr("axis")))
         of_block = instr.op.name in ("tid", "ntid")
         known = self.facts.block if of_block else self.facts.grid
-        limit = known[axis] if known else (THREADS if of_block else GRID)[axis]
+        limit = known[axis] if known else (THREADS if of_block else self.facts.most_blocks)[axis]
         if instr.op.name in ("tid", "ctaid"):
             return Interval(0, limit - 1)
         return Interval(limit if known else 1, limit)

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from openrpp.kir.fuzz.program import Program, program, run_interpreter
+from openrpp.kir.fuzz.statements import ALL, Features
 
-__all__ = ["Program", "program", "run_interpreter"]
+__all__ = ["ALL", "Features", "Program", "program", "run_interpreter"]

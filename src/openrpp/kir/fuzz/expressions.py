@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from openrpp.kir.build import Builder
@@ -24,10 +25,11 @@ PURE: Final = tuple(
 
 
 class Expressions:
-    """A builder with a pool of values to draw from."""
+    """A builder with a pool of values to draw from; `types` are those that may be used."""
 
-    def __init__(self, rng: random.Random, build: Builder) -> None:
+    def __init__(self, rng: random.Random, build: Builder, types: Sequence[Type] = TYPES) -> None:
         self.rng = rng
+        self.types = tuple(types)
         self.build = build
         self.pool: list[Value] = []
 
@@ -60,6 +62,8 @@ class Expressions:
 
     def _applied(self, op: Op) -> Instr | None:
         bound = {word: self.rng.choice(kinds) for word, kinds in op.where.items()}
+        if any(kind not in self.types for kind in bound.values() if not kind.is_pointer):
+            return None
         kinds = [bound[word] if word in bound else parse_type(word) for word in op.operands]
         result = bound.get(op.result)
         if any(kind.is_pointer for kind in kinds):

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from openrpp.kir.fuzz.statements import CELLS, INPUTS, SLOTS, Statements
+from openrpp.kir.fuzz.statements import ALL, CELLS, INPUTS, SLOTS, Features, Statements
 from openrpp.kir.interp import Memory, Order, Result, launch
 from openrpp.kir.interp.launch import Argument
 from openrpp.kir.ir import Global, Kernel, Module, Parameter
@@ -55,7 +55,7 @@ class Program:
         return [given, out, cells, int(rng.integers(0, 100)), float(rng.uniform(-4, 4)), rng.bytes(16)]
 
 
-def program(seed: int, size: int = 12) -> Program:
+def program(seed: int, size: int = 12, features: Features = ALL) -> Program:
     """The program of a seed, verified. `size` is about the number of statements at the top."""
     rng = random.Random(seed)
     block, grid = rng.choice(SHAPES), rng.choice(GRIDS)
@@ -68,7 +68,7 @@ def program(seed: int, size: int = 12) -> Program:
     params += [Parameter(I32, "n"), Parameter(F32, "x"), Parameter.by_value("s", 16, 8)]
     kernel = module.add_kernel(Kernel(NAME, params))
     kernel.max_threads = threads
-    Statements(rng, kernel, threads).body(size)
+    Statements(rng, kernel, threads, features).body(size)
     verify_module(module)
     return Program(seed, module, grid, block)
 

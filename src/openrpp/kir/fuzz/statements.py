@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from openrpp.kir.build import Builder
+from openrpp.kir.floats import FORMATS
 from openrpp.kir.fuzz.expressions import TYPES, Expressions
-from openrpp.kir.ir import Block, BlockParam, Edge, Instr, Kernel, Value, constant
-from openrpp.kir.types import F16, F32, F64, I8, I16, I32, I64, PTR_CONSTANT, PTR_SHARED, Type
+from openrpp.kir.ir import Block, BlockParam, Constant, Edge, Instr, Kernel, Value, constant
+from openrpp.kir.types import F16, F32, F64, I8, I16, I32, I64, PTR_CONSTANT, PTR_SHARED, Type, parse_type
 
 INPUTS: Final = 64
 SLOTS: Final = 8
@@ -25,15 +27,28 @@ LOCAL_WORDS: Final = 8
 FULL: Final = 0xFFFF_FFFF
 
 
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What programs may use: types of values, atomics of 64 bits, barriers with a result."""
+
+    types: tuple[Type, ...] = TYPES
+    wide_atomics: bool = True
+    barrier_results: bool = True
+
+
+ALL: Final = Features()
+
+
 class Statements:
     """Writes a kernel, statement by statement."""
 
-    def __init__(self, rng: random.Random, kernel: Kernel, threads: int) -> None:
+    def __init__(self, rng: random.Random, kernel: Kernel, threads: int, features: Features = ALL) -> None:
         self.rng = rng
+        self.features = features
         self.kernel = kernel
         self.threads = threads
         self.build = Builder(kernel)
-        self.exprs = Expressions(rng, self.build)
+        self.exprs = Expressions(rng, self.build, features.types)
         self.mask: Value = constant(I32, FULL)
         kernel.local("buffer", 4 * LOCAL_WORDS, 4)
         b = self.build
@@ -67,8 +82,10 @@ class Statements:
         for value in (self.linear, self.thread, n, x, loaded, wide, entry, b("laneid"), b("ntid", axis="x")):
             self.exprs.keep(value)
         self.exprs.keep(b("sitofp", loaded, kind=F32))
-        self.exprs.keep(b("bitcast", entry, kind=F16))
-        self.exprs.keep(b("load", table, kind=F64))
+        if F16 in self.exprs.types:
+            self.exprs.keep(b("bitcast", entry, kind=F16))
+        if F64 in self.exprs.types:
+            self.exprs.keep(b("load", table, kind=F64))
         self.exprs.keep(b("trunc", loaded, kind=I8))
 
     def body(self, size: int) -> None:
@@ -99,7 +116,8 @@ class Statements:
                 lambda: self._switch(depth),
             ]
         if together:
-            choices += [self._exchange, self._count, self._vote_block]
+            choices += [self._exchange, self._count]
+            choices += [self._vote_block] if self.features.barrier_results else []
             if depth == 0:
                 choices.append(self._early_return)
         return self.rng.choice(choices)
@@ -116,14 +134,14 @@ class Statements:
     def _lookup(self) -> None:
         table = self.build("global_addr", kind=PTR_CONSTANT, symbol="table")
         self.exprs.keep(self.build("lut", table, self.exprs.small(64), kind=I16))
-        kind = self.rng.choice((I8, I32, F32, F64))
+        kind = self.rng.choice([kind for kind in (I8, I32, F32, F64) if kind in self.exprs.types])
         self.exprs.keep(self.build("load", self.build.element(table, self.exprs.small(16), kind), kind=kind))
 
     def _atomic(self) -> None:
         name = self.rng.choice(ATOMICS)
         b, place = self.build, ATOMICS.index(name)
         kinds = (F32, F64) if name[7] == "f" else (I32, I64)
-        wide = self.rng.random() < 0.5
+        wide = self.rng.random() < 0.5 and self.features.wide_atomics
         kind = kinds[wide]
         cell = b("ptr_add", self.kernel.params[2], 8 * (2 * place + wide))
         b(name, cell, self._operand(name, kind))
@@ -139,7 +157,7 @@ class Statements:
     def _exchange(self) -> None:
         """Every thread writes its place of a shared array and reads another."""
         b = self.build
-        kind = self.rng.choice([kind for kind in TYPES if kind.bits >= 8])
+        kind = self.rng.choice([kind for kind in self.exprs.types if kind.bits >= 8])
         tile = b("global_addr", kind=PTR_SHARED, symbol="tile")
         b("barrier")
         b("store", self.exprs.value(kind), b.element(tile, self.linear, I64))
@@ -171,7 +189,7 @@ class Statements:
         )
         if name.startswith("shfl"):
             width = self.rng.choice((4, 8, 16, 32))
-            value = e.value(self.rng.choice(TYPES))
+            value = e.value(self.rng.choice(self.exprs.types))
             e.keep(b(name, self.mask, value, e.small(32), width))
         elif name == "match":
             e.keep(b("match_any", self.mask, e.small(4)))
@@ -187,7 +205,7 @@ class Statements:
 
     def _joined(self, count: int) -> tuple[Block, list[BlockParam]]:
         block = self.kernel.block("join")
-        return block, [block.param(self.rng.choice(TYPES)) for _ in range(count)]
+        return block, [block.param(self.rng.choice(self.exprs.types)) for _ in range(count)]
 
     def _conditional(self, depth: int, together: bool) -> None:
         b, e = self.build, self.exprs
@@ -241,7 +259,7 @@ class Statements:
         trips = b("and", self.kernel.params[3], 3) if uniform else e.small(4)
         header, inside, behind = (self.kernel.block(name) for name in ("header", "inside", "behind"))
         counter, here = header.param(I32, "i"), header.param(I32, "here")
-        carried = [header.param(self.rng.choice(TYPES)) for _ in range(self.rng.randrange(1, 3))]
+        carried = [header.param(self.rng.choice(self.exprs.types)) for _ in range(self.rng.randrange(1, 3))]
         b.br(header, constant(I32, 0), self.mask, *[e.value(param.type) for param in carried])
         b.at(header)
         before, pool = self.mask, list(e.pool)
@@ -274,4 +292,12 @@ class Statements:
         b = self.build
         base = b.element(self.kernel.params[1], b("mul", self.thread, SLOTS), I64)
         for slot, value in enumerate(self.exprs.pool[-SLOTS:]):
-            b("store", value, b("ptr_add", base, 8 * slot))
+            b("store", self._shown(value), b("ptr_add", base, 8 * slot))
+
+    def _shown(self, value: Value) -> Value:
+        """The bits of a value; those of a NaN differ between engines, so one pattern stands for all."""
+        if not value.type.is_float:
+            return value
+        b, bits = self.build, parse_type(f"i{value.type.bits}")
+        none = b("fcmp", value, value, pred="uno")
+        return b("select", none, Constant(bits, FORMATS[value.type].nan), b("bitcast", value, kind=bits))

@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from openrpp.kir.interp.faults import Misaligned, OutOfBounds, ReadOnly
 from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW, WINDOW, Unreachable
-from openrpp.kir.interp.state import Access, ThreadState
+from openrpp.kir.interp.state import Access, Guard, Place, Placer, Step, ThreadState
 from openrpp.kir.ir import Instr
 from openrpp.kir.types import Space
 
-Step = Callable[[ThreadState], None]
-Place = tuple[memoryview, int, Space]
 Reach = Callable[[ThreadState, int, int], Place]
 
 
@@ -56,15 +54,20 @@ _REACH: dict[Space, Reach] = {
 }
 
 
-def _reach(instr: Instr, pointer: int, kind: str) -> Callable[[ThreadState, int], tuple[memoryview, int]]:
-    """The bytes at an address of a thread, checked. Raises OutOfBounds, Misaligned, ReadOnly."""
+def _placer(instr: Instr, pointer: int, kind: str, operands: tuple[int, ...], guard: Guard | None) -> Placer:
+    """Finds the bytes at an address of a thread, with checks: those of the guard, if there is one."""
+    found = _checked(instr, pointer, kind)
+    return found if guard is None else guard.place(instr, kind, operands, found)
+
+
+def _checked(instr: Instr, pointer: int, kind: str) -> Placer:
     value = instr.operands[0] if kind == "write" and instr.op.name == "store" else instr
     size = value.type.bytes
     space = instr.operands[pointer].type.space or Space.GENERIC
     reach = _REACH[space]
     align = int(instr.attr("align")) or size
 
-    def place(thread: ThreadState, address: int) -> tuple[memoryview, int]:
+    def place(thread: ThreadState, address: int) -> Place:
         if address % align:
             raise Misaligned(f"{kind} of {size} bytes at {address:#x}, not a multiple of {align}", thread.at(instr))
         try:
@@ -77,52 +80,55 @@ def _reach(instr: Instr, pointer: int, kind: str) -> Callable[[ThreadState, int]
         if observe is not None:
             where = offset if found in (Space.SHARED, Space.PRIVATE, Space.PARAM) else address
             observe(Access(kind, found, where, size, thread, thread.owner.epoch, instr))
-        return data, offset
+        return data, offset, found
 
     return place
 
 
-def load_step(instr: Instr, result: int, operands: tuple[int, ...]) -> Step:
+def load_step(instr: Instr, result: int, operands: tuple[int, ...], guard: Guard | None = None) -> Step:
     """A load."""
-    place, size, mask, pointer = _reach(instr, 0, "read"), instr.type.bytes, instr.type.mask, operands[0]
+    place, size, mask = _placer(instr, 0, "read", operands, guard), instr.type.bytes, instr.type.mask
+    pointer = operands[0]
 
     def step(thread: ThreadState) -> None:
-        data, offset = place(thread, thread.regs[pointer])
+        data, offset, _ = place(thread, thread.regs[pointer])
         thread.regs[result] = int.from_bytes(data[offset : offset + size], "little") & mask
 
     return step
 
 
-def lut_step(instr: Instr, result: int, operands: tuple[int, ...]) -> Step:
+def lut_step(instr: Instr, result: int, operands: tuple[int, ...], guard: Guard | None = None) -> Step:
     """A load from a table of 16-bit entries."""
-    place, (pointer, index) = _reach(instr, 0, "read"), operands
+    place, (pointer, index) = _placer(instr, 0, "read", operands, guard), operands
 
     def step(thread: ThreadState) -> None:
-        data, offset = place(thread, thread.regs[pointer] + 2 * thread.regs[index])
+        data, offset, _ = place(thread, thread.regs[pointer] + 2 * thread.regs[index])
         thread.regs[result] = int.from_bytes(data[offset : offset + 2], "little")
 
     return step
 
 
-def store_step(instr: Instr, operands: tuple[int, ...]) -> Step:
+def store_step(instr: Instr, operands: tuple[int, ...], guard: Guard | None = None) -> Step:
     """A store."""
-    place, size, (value, pointer) = _reach(instr, 1, "write"), instr.operands[0].type.bytes, operands
+    place, size = _placer(instr, 1, "write", operands, guard), instr.operands[0].type.bytes
+    value, pointer = operands
 
     def step(thread: ThreadState) -> None:
-        data, offset = place(thread, thread.regs[pointer])
+        data, offset, _ = place(thread, thread.regs[pointer])
         data[offset : offset + size] = thread.regs[value].to_bytes(size, "little")
 
     return step
 
 
-def atomic_step(instr: Instr, result: int, operands: tuple[int, ...]) -> Step:
+def atomic_step(instr: Instr, result: int, operands: tuple[int, ...], guard: Guard | None = None) -> Step:
     """An atomic update by the definition of the op."""
-    place, size, (pointer, *values) = _reach(instr, 0, "atomic"), instr.type.bytes, operands
+    place, size = _placer(instr, 0, "atomic", operands, guard), instr.type.bytes
+    pointer, *values = operands
     update = instr.op.definition([value.type for value in instr.operands], instr.type, instr.attrs)
 
     def step(thread: ThreadState) -> None:
         regs = thread.regs
-        data, offset = place(thread, regs[pointer])
+        data, offset, _ = place(thread, regs[pointer])
         old = int.from_bytes(data[offset : offset + size], "little")
         data[offset : offset + size] = update(old, *[regs[value] for value in values]).to_bytes(size, "little")
         regs[result] = old

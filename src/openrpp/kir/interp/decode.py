@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from openrpp.kir.interp.access import atomic_step, load_step, lut_step, space_step, store_step
-from openrpp.kir.interp.faults import AssertionFailed, Trapped
-from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW, Memory
+from openrpp.kir.interp.faults import AssertionFailed, OutOfBounds, Trapped
+from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW, Memory, Unreachable
 from openrpp.kir.interp.printf import formatted
-from openrpp.kir.interp.state import Meeting, ThreadState, Watch
+from openrpp.kir.interp.state import Guard, Meeting, Step, ThreadState, Watch
 from openrpp.kir.ir import Block, Constant, Edge, Exit, Instr, Kernel, Module, Value
 from openrpp.kir.layout import private_layout, shared_layout
 from openrpp.kir.ops.form import CONVERGENT, Effect
 
-Step = Callable[[ThreadState], None]
 Next = Callable[[ThreadState], "Code | None"]
 QUANTUM: Final = 4096
 """Steps after which a thread lets others run, so that a thread may wait in a loop for another."""
@@ -32,9 +31,12 @@ class Code:
 class Program:
     """A kernel with its variables placed."""
 
-    def __init__(self, module: Module, kernel: Kernel, memory: Memory, watch: Watch | None = None) -> None:
+    def __init__(
+        self, module: Module, kernel: Kernel, memory: Memory, watch: Watch | None = None, guard: Guard | None = None
+    ) -> None:
         self.kernel: Final = kernel
         self._watch = watch
+        self._guard = guard
         self.shared: Final = shared_layout(module, kernel)
         self.private: Final = private_layout(kernel)
         self._places: Final[Mapping[str, int]] = {**memory.load(module), **self.shared.offsets}
@@ -88,6 +90,11 @@ class Program:
 
     def _step(self, instr: Instr) -> Step:
         result, operands = self._slot(instr), tuple(self._slot(value) for value in instr.operands)
+        step = self._plain_step(instr, result, operands)
+        return step if self._guard is None else self._guard.step(instr, operands, step)
+
+    def _plain_step(self, instr: Instr, result: int, operands: tuple[int, ...]) -> Step:
+        guard = self._guard
         match instr.effect:
             case Effect.PURE if instr.op.define is None:
                 return space_step(instr, result, operands)
@@ -98,11 +105,11 @@ class Program:
             case Effect.ADDRESS:
                 return _address(result, self._place(instr))
             case Effect.LOAD:
-                return (lut_step if instr.op.name == "lut" else load_step)(instr, result, operands)
+                return (lut_step if instr.op.name == "lut" else load_step)(instr, result, operands, guard)
             case Effect.STORE:
-                return store_step(instr, operands)
+                return store_step(instr, operands, guard)
             case Effect.ATOMIC:
-                return atomic_step(instr, result, operands)
+                return atomic_step(instr, result, operands, guard)
             case Effect.FENCE:
                 return _nothing
             case _:
@@ -245,7 +252,10 @@ def _printf(instr: Instr, result: int, operands: tuple[int, ...]) -> Step:
         for window, data in ((SHARED_WINDOW, thread.owner.shared), (PRIVATE_WINDOW, thread.private)):
             if 0 <= address - window < len(data):
                 return bytes(data[address - window :]).split(b"\0", 1)[0]
-        return thread.owner.launch.memory.text(address)
+        try:
+            return thread.owner.launch.memory.text(address)
+        except Unreachable as error:
+            raise OutOfBounds(f"the string of a printf: {error}", thread.at(instr)) from None
 
     def step(thread: ThreadState) -> None:
         values = [(kind, thread.regs[slot]) for kind, slot in zip(kinds, operands, strict=True)]

@@ -24,10 +24,11 @@ class LaunchError(KirError, ValueError):
 
 
 class Fault(KirError):
-    """A running kernel was stopped; memory is as it was at that moment."""
+    """A running kernel was stopped; memory is as it was at that moment. `reason` is the sentence without the place."""
 
     def __init__(self, sentence: str, at: At) -> None:
         self.at = at
+        self.reason = sentence
         where = [f"block {at.block}" if at.block else "", f"thread {at.thread}" if at.thread else ""]
         super().__init__(": ".join([", ".join(filter(None, where)) or "launch", sentence]), at.kernel, at.location)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.kir.interp.decode import Program, run
-from openrpp.kir.interp.faults import At, LaunchError, Runaway
+from openrpp.kir.interp.faults import At, Fault, LaunchError, Runaway
 from openrpp.kir.interp.meetings import at_grid_barrier, pass_barrier, release, stuck
 from openrpp.kir.interp.memory import Memory
-from openrpp.kir.interp.state import BlockState, LaunchState, Observer, ThreadState, Watch
+from openrpp.kir.interp.state import BlockState, Guard, LaunchState, Observer, ThreadState, Watch
 from openrpp.kir.ir import Kernel, Module, Parameter, constant
 from openrpp.kir.ops.threads import Triple
 
 T = TypeVar("T")
 MAX_STEPS: Final = 1 << 30
 Argument = int | float | bytes | np.generic | NDArray[Any]
+MakeGuard = Callable[[LaunchState, Sequence[int]], Guard]
 
 
 class Order(Enum):
@@ -76,13 +77,16 @@ def launch(
     max_steps: int = MAX_STEPS,
     observe: Observer | None = None,
     watch: Watch | None = None,
+    guard: MakeGuard | None = None,
+    blocks: Collection[Triple] | None = None,
 ) -> Result:
     """Run a kernel to its end.
 
     `grid` and `block` are one to three extents. Arguments are numbers, bytes for structs by value, and arrays for
     pointers: those become device memory of `memory` (a new one if None). `shared_bytes` is the dynamic shared memory.
     The M blocks that a kernel merges run interleaved; others run one after another unless they wait for each other.
-    `observe` is told of every memory access, `watch` of every step.
+    `observe` is told of every memory access, `watch` of every step; what `guard` makes from the launch and the bits of
+    its arguments judges both. `blocks` are those of the grid that run, None for all.
 
     Raises LaunchError before anything runs, a Fault while it runs.
     """
@@ -94,9 +98,10 @@ def launch(
     shape = _triple(name, "grid", grid), _triple(name, "block", block)
     _check_block(kernel, shape[1])
     params, values = _arguments(kernel, args, memory)
-    state = LaunchState(module, kernel, memory, *shape, params, observe)
-    prepared = Program(module, kernel, memory, watch)
-    _Scheduler(prepared, state, values, shared_bytes, _Turns(order, seed), max_steps).run()
+    state = LaunchState(module, kernel, memory, *shape, params, shared_bytes, observe)
+    state.guard = guard(state, values) if guard is not None else None
+    prepared = Program(module, kernel, memory, watch, state.guard)
+    _Scheduler(prepared, state, values, _Turns(order, seed), max_steps, blocks).run()
     return Result("".join(state.output), state.steps)
 
 
@@ -157,14 +162,21 @@ def _scalar(kernel: Kernel, param: Parameter, arg: Argument, memory: Memory) -> 
 
 class _Scheduler:
     def __init__(
-        self, program: Program, state: LaunchState, values: list[int], shared_bytes: int, turns: _Turns, max_steps: int
+        self,
+        program: Program,
+        state: LaunchState,
+        values: list[int],
+        turns: _Turns,
+        max_steps: int,
+        blocks: Collection[Triple] | None,
     ) -> None:
         self.program = program
         self.state = state
         self.values = values
-        self.shared = program.shared.size + shared_bytes
+        self.shared = program.shared.size + state.shared_bytes
         self.turns = turns
         self.max_steps = max_steps
+        self.blocks = blocks
 
     def run(self) -> None:
         """Groups take turns; a group keeps its turn until it ends, uses a quantum or waits for the grid."""
@@ -180,11 +192,16 @@ class _Scheduler:
             if not waiting and all(at_grid_barrier(block) for block in left):
                 for block in left:
                     pass_barrier(block)
+                if left and self.state.guard is not None:
+                    self.state.guard.grid_passed()
 
     def _groups(self) -> Iterator[list[Triple]]:
         merge, (columns, rows, layers) = self.program.kernel.merge, self.state.grid
         for z, y, x in product(range(layers), range(rows), range(0, columns, merge)):
-            yield [(place, y, z) for place in range(x, min(x + merge, columns))]
+            group = [(place, y, z) for place in range(x, min(x + merge, columns))]
+            chosen = group if self.blocks is None else [index for index in group if index in self.blocks]
+            if chosen:
+                yield chosen
 
     def _start(self, indices: list[Triple]) -> list[BlockState]:
         return [self._block(index) for index in indices]
@@ -197,6 +214,8 @@ class _Scheduler:
             thread = ThreadState(block, (x, y, z), self.program.registers(self.values), private, iter(()))
             thread.run = run(self.program, thread)
             block.threads.append(thread)
+        if self.state.guard is not None:
+            self.state.guard.started(block)
         return block
 
     def _round(self, group: list[BlockState]) -> bool:
@@ -207,10 +226,25 @@ class _Scheduler:
             tired |= self._advance(thread)
         if self.state.steps > self.max_steps:
             raise Runaway(f"more than {self.max_steps} steps", At(self.program.kernel.name))
+        if self.state.guard is not None:
+            self.state.guard.turned(self.state.steps)
         moved = False
         for block in group:
-            moved |= self._settle(block)
+            moved |= self._guarded(block)
         return moved and not tired
+
+    def _guarded(self, block: BlockState) -> bool:
+        """Settle a block; one that a guard lets fail is abandoned."""
+        guard = self.state.guard
+        if guard is None:
+            return self._settle(block)
+        try:
+            return self._settle(block)
+        except Fault as fault:
+            guard.failed(block, fault)
+            for thread in block.threads:
+                thread.done, thread.waits = True, None
+            return False
 
     def _advance(self, thread: ThreadState) -> bool:
         """Run a thread to its next stop; whether it stopped because its quantum was over."""

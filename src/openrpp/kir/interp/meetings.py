@@ -74,6 +74,8 @@ def _release_warp(block: BlockState, warp: int) -> bool:
     released = False
     for (_, mask), members in groups.items():
         if _complete(lanes, mask, members):
+            if block.launch.guard is not None:
+                block.launch.guard.met(_meeting(members[0]), members)
             _meet(members)
             released = True
     return released
@@ -130,6 +132,8 @@ def _release_block(block: BlockState, waiting: Sequence[ThreadState]) -> bool:
     elif meeting.operands:
         _stage(meeting, at_barrier)
     pass_barrier(block)
+    if block.launch.guard is not None:
+        block.launch.guard.passed(block, meeting.instr)
     return True
 
 
@@ -146,6 +150,9 @@ def _stage(meeting: Meeting, threads: Sequence[ThreadState]) -> None:
     inward = meeting.instr.op.name == "stage_in"
     shared, device = (target, source) if inward else (source, target)
     owner = first.owner
+    guard = owner.launch.guard
+    if guard is not None and not guard.staged(first, meeting.instr, shared, device, size):
+        return
     if size < 0 or shared + size > len(owner.shared):
         sentence = f"{size} bytes at offset {shared} do not lie in shared memory of {len(owner.shared)} bytes"
         raise OutOfBounds(sentence, first.at(meeting.instr))

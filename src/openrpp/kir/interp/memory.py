@@ -7,7 +7,7 @@ apart by `GAP` bytes, so that running over the end of one is seen.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,22 +51,37 @@ class Memory:
         """Zeroed bytes; gives their address, a multiple of 256."""
         return self._add(memoryview(bytearray(size)), name, Space.GLOBAL)
 
-    def bind(self, array: NDArray[Any], name: str = "") -> int:
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """All allocations, by address."""
+        return tuple(self._allocations)
+
+    def bind(self, array: NDArray[Any], name: str = "", base: int | None = None) -> int:
         """Make the bytes of an array device memory: kernels read and write the array itself.
 
-        Raises ValueError for one that is read-only or not C-contiguous.
+        `base` is the address that they get, None for the next free one. Raises ValueError for an array that is
+        read-only or not C-contiguous, and for bytes that are taken or lie in the windows of other memories.
         """
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError("rpp: kir: only writable C-contiguous arrays can be device memory")
         data = array.data.cast("B") if array.size else memoryview(b"")
-        return self._add(data, name, Space.GLOBAL)
+        return self._add(data, name, Space.GLOBAL, base)
 
-    def _add(self, data: memoryview, name: str, space: Space) -> int:
-        base = self._end
-        self._end = -(-(base + len(data) + GAP) // GAP) * GAP
-        self._allocations.append(Allocation(name, base, data, space))
-        self._bases.append(base)
+    def _add(self, data: memoryview, name: str, space: Space, wanted: int | None = None) -> int:
+        base = self._end if wanted is None else wanted
+        index = bisect_left(self._bases, base)
+        self._check_free(index, base, base + len(data))
+        self._end = max(self._end, -(-(base + len(data) + GAP) // GAP) * GAP)
+        self._allocations.insert(index, Allocation(name, base, data, space))
+        self._bases.insert(index, base)
         return base
+
+    def _check_free(self, index: int, base: int, end: int) -> None:
+        if not 0 < base <= end <= SHARED_WINDOW:
+            raise ValueError(f"rpp: kir: device memory cannot lie at {base:#x} to {end:#x}")
+        for other in self._allocations[max(index - 1, 0) : index + 1]:
+            if base < other.base + len(other.data) and other.base < max(end, base + 1):
+                raise ValueError(f"rpp: kir: the bytes from {base:#x} to {end:#x} overlap allocation '{other.name}'")
 
     def load(self, module: Module) -> dict[str, int]:
         """Addresses of the module's device and constant variables; the first call gives them their initial content."""

@@ -90,6 +90,15 @@ def _from_crossed(lane: int, operand: int, width: int) -> int | None:
     return other if other < _segment(lane, width) + width else None
 
 
+SOURCES: Final[Mapping[str, Callable[[int, int, int], int | None]]] = {
+    "shfl_idx": _from_index,
+    "shfl_up": _from_below,
+    "shfl_down": _from_above,
+    "shfl_xor": _from_crossed,
+}
+"""The lane that a lane of each shuffle reads, from its own lane, the operand c and the width d; None: its own."""
+
+
 def _vote(operation: Callable[[list[int]], int]) -> Define:
     """Every lane gets the same function of the predicates."""
 
@@ -190,10 +199,10 @@ def _warp() -> list[Op]:
 
     kinds = choice("combine", *_REDUCTIONS)
     return [
-        shuffle("shfl_idx", "c mod d of the segment", _from_index),
-        shuffle("shfl_up", "c below, not leaving the segment", _from_below),
-        shuffle("shfl_down", "c above, not leaving the segment", _from_above),
-        shuffle("shfl_xor", "xor c, not above the segment", _from_crossed),
+        shuffle("shfl_idx", "c mod d of the segment", SOURCES["shfl_idx"]),
+        shuffle("shfl_up", "c below, not leaving the segment", SOURCES["shfl_up"]),
+        shuffle("shfl_down", "c above, not leaving the segment", SOURCES["shfl_down"]),
+        shuffle("shfl_xor", "xor c, not above the segment", SOURCES["shfl_xor"]),
         vote("vote_any", "1 if any predicate is 1.", lambda values: int(any(values))),
         vote("vote_all", "1 if all predicates are 1.", lambda values: int(all(values))),
         vote("vote_uni", "1 if all predicates are equal.", lambda values: int(len(set(values)) == 1)),

@@ -8,6 +8,7 @@ from openrpp.kir.passes.edges import split_critical_edges
 from openrpp.kir.passes.fold import fold_constants
 from openrpp.kir.passes.manager import Pass, PassManager
 from openrpp.kir.passes.merging import merge_blocks
+from openrpp.kir.passes.ordering import order_for_pressure
 from openrpp.kir.passes.simplify import simplify_cfg
 from openrpp.kir.passes.switches import lower_switches
 
@@ -19,6 +20,7 @@ __all__ = [
     "fold_constants",
     "lower_switches",
     "merge_blocks",
+    "order_for_pressure",
     "simplify_cfg",
     "split_critical_edges",
 ]

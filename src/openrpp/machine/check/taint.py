@@ -219,6 +219,8 @@ class Taint(Observer):
 
     def _load(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> Numbers:
         place, terms = self._combined(op, step, part), max(op.form.width // 16, 1)
+        if "c" in op.form.operands:
+            return self._load_where(op, scalars, step, lanes, part)
         if op.form.effect != "load-masked":
             self._use(place, "the address of {name}", op, step, part)
             return self._loaded(
@@ -233,6 +235,17 @@ class Taint(Observer):
         self._use(np.where(chosen, place, 0), "the address of {name}", op, step, part)
         addresses = self.datapath.addresses(op, lanes, part, scalars)
         numbers[chosen] = self._loaded(self._access(op, step, addresses[chosen], lanes.i[chosen]))
+        return numbers
+
+    def _load_where(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> Numbers:
+        """A load of the lanes with a condition; the others get a defined 0."""
+        self._use(self._source(op, "c", step, part), "the condition of {name}", op, step, part)
+        chosen = self.datapath.vectors.halves[op.op.values["c"]][part] != 0
+        self._use(np.where(chosen, self._combined(op, step, part), 0), "the address of {name}", op, step, part)
+        addresses = self.datapath.addresses(op, lanes, part, scalars)
+        numbers = np.zeros(part.stop - part.start, np.uint32)
+        terms = max(op.form.width // 16, 1)
+        numbers[chosen] = self._loaded(self._access(op, step, addresses[chosen], lanes.i[chosen], terms))
         return numbers
 
     def _warp_vector(self, op: VectorOp, scalars: dict[str, int], step: Step, part: slice) -> Numbers:

@@ -1,0 +1,1 @@
+"""Kernel IR to code: for the host (`host`), and for the card."""

@@ -1,0 +1,640 @@
+"""Registers for the values of a line of items, and the operations of its columns.
+
+Between two labels values live in the four pairs and VAB, farthest next use leaves first; across labels, and where the
+pairs run out, they live in planes of SRAM. A value that is used behind a label is stored as soon as it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from openrpp.codegen.card.columns import Op, Packer
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.scalar_steps import ScalarOp
+from openrpp.codegen.card.scalars import allocate, defines, made_at_use, uses
+from openrpp.codegen.card.steps import (
+    Access,
+    Active,
+    Atomic,
+    Ballot,
+    Fence,
+    Lane,
+    Memory,
+    Part,
+    Pe,
+    Read,
+    Scalar,
+    Source,
+    Word,
+)
+from openrpp.codegen.card.text import Text
+
+PAIRS = ("IAB", "ICD", "IEF", "IGH")
+VAB = "VAB"
+MAB = "MAB"
+_LOW = {"IAB": "IA", "ICD": "IC", "IEF": "IE", "IGH": "IG", "VAB": "VA", "MAB": "MA"}
+_HIGH = {"IAB": "IB", "ICD": "ID", "IEF": "IF", "IGH": "IH", "VAB": "VB", "MAB": "MB"}
+_FAR = 1 << 30
+_COMMUTE = frozenset(("ADD.U32", "AND.U32", "OR.U32", "XOR.U32", "MUL.U32.LOW", "ADD.F32", "MUL.F32", "AND.U16"))
+_TWO_WAYS = ("ADD", "SUB", "MUL", "AND", "OR", "XOR", "DIV", "CMP", "SHL", "SHR", "SAR", "SHFL")
+"""Operations whose second operand may be a scalar."""
+_IMMEDIATE = ("ADD.U", "SUB.U", "MUL.U32", "AND.U", "OR.U", "XOR.U", "SHL", "SHR", "SAR", "MOVE.U32")
+"""Operations whose last operand may be an immediate of 16 bits."""
+
+
+class NoRoom(Exception):
+    """An item needs more pairs than loops leave it."""
+
+
+class Allocator:
+    """Writes the columns of a line of items."""
+
+    def __init__(self, items: Sequence[Item], scalars: set[Word], threads: int, most_pins: int = 2) -> None:
+        self.items = items
+        self.scalars = scalars
+        self.threads = threads
+        self.text = Text()
+        self.packer = Packer(self.text)
+        self.pairs_of = allocate(items, scalars)
+        self.at_use = made_at_use(items)
+        self.planes: dict[Word, int] = {}
+        self.spills = 0
+        self._temporary = 0
+        self._uses: dict[Word, list[int]] = {}
+        self._outside: set[Word] = set()
+        self._now = 0
+        self._gathering = False
+        self._most_pins = most_pins
+        self._pins: dict[str, Word] = {}
+        self._changed: set[Word] = set()
+        self._find_uses()
+        self._forget()
+
+    def _find_uses(self) -> None:
+        """Places of uses of lane words, and those that are alive across a label."""
+        section: dict[Word, set[int]] = {}
+        number = 0
+        for place, item in enumerate(self.items):
+            if isinstance(item, Label | Begin | End):
+                number += isinstance(item, Label)
+            for word in uses(item):
+                if word not in self.scalars:
+                    self._uses.setdefault(word, []).append(place)
+                    section.setdefault(word, set()).add(number)
+            made = defines(item)
+            if made is not None and made not in self.scalars:
+                section.setdefault(made, set()).add(number)
+            if isinstance(item, Assign):
+                self._outside.add(item.target)
+        self._outside |= {word for word, numbers in section.items() if len(numbers) > 1}
+
+    def run(self) -> Text:
+        """The columns of all items."""
+        for place, item in enumerate(self.items):
+            self._now = place
+            self._item(item)
+        self.packer.flush()
+        return self.text
+
+    # --- what is where --------------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        """Behind a label nothing is in registers but what is pinned."""
+        self._held: dict[str, set[Word]] = {name: set() for name in (*PAIRS, VAB)}
+        self._stored: set[Word] = set()
+        for pair, word in self._pins.items():
+            self._held[pair] = {word}
+
+    # --- loops ----------------------------------------------------------------------------------------------------
+
+    def _enter_loop(self) -> None:
+        """In a loop without inner labels, words that are alive around it and used most get pairs of their own."""
+        head = self.items[self._now + 1]
+        assert isinstance(head, Label)
+        place = self._now + 2
+        while not isinstance(self.items[place], Label | Begin | End):
+            item = self.items[place]
+            if isinstance(item, Jump) and item.label == head.name:
+                break
+            place += 1
+        last = self.items[place]
+        if not (isinstance(last, Jump) and last.label == head.name):
+            return
+        body = self.items[self._now + 2 : place]
+        for pair, word in zip(("IGH", "IEF")[: self._most_pins], _most_used(body, self.scalars), strict=False):
+            self._from_plane(word, pair)
+            self._pins[pair] = word
+            self._changed |= {word for item in body if defines(item) is word}
+
+    def _leave_loop(self) -> None:
+        """What has changed in pinned pairs goes to its plane, for those that read it later."""
+        for pair, word in self._pins.items():
+            if word in self._changed and any(place > self._now for place in self._uses.get(word, ())):
+                self._to_plane(pair, word)
+        self._pins.clear()
+        self._changed.clear()
+
+    def _pair_of(self, word: Word) -> str | None:
+        return next((pair for pair, pinned in self._pins.items() if pinned is word), None)
+
+    def _set_pinned(self, word: Word, pair: str, source: str) -> None:
+        """A new value for a pinned word, from a register."""
+        if source != VAB:
+            self._save_result({source})
+            self.packer.add(
+                Op(
+                    [f"MOVE.U32 {source}, VAB"],
+                    units=frozenset(("pe",)),
+                    reads=frozenset((source,)),
+                    pe_reads=frozenset((source,)),
+                    writes=frozenset((VAB,)),
+                )
+            )
+            self._held[VAB] = set(self._held[source])
+        for held in self._held.values():
+            held.discard(word)
+        self._copy(VAB, pair)
+        self._held[pair].add(word)
+
+    def _register(self, word: Word) -> str | None:
+        return next((name for name in (*PAIRS, VAB) if word in self._held[name]), None)
+
+    def _next_use(self, word: Word) -> int:
+        """The place of the next use behind the present item (or by it, while its operands are gathered)."""
+        for place in self._uses.get(word, ()):
+            if place > self._now or (self._gathering and place == self._now):
+                return place if self._same_section(place) else _FAR - 1
+        return _FAR
+
+    def _same_section(self, place: int) -> bool:
+        return not any(isinstance(item, Label) for item in self.items[self._now + 1 : place])
+
+    def _needed(self, name: str) -> bool:
+        """Whether a register holds something whose only copy it is and that is used again."""
+        return any(self._only_copy(word, name) for word in self._held[name])
+
+    def _only_copy(self, word: Word, name: str) -> bool:
+        if word in self._stored or self._next_use(word) >= _FAR:
+            return False
+        return not any(word in self._held[other] for other in self._held if other != name)
+
+    def _distance(self, name: str) -> int:
+        return min((self._next_use(word) for word in self._held[name]), default=_FAR)
+
+    def _free_pair(self, keep: set[str]) -> str:
+        """A pair for a new value; what leaves it is stored first if that is its only copy."""
+        choices = [name for name in PAIRS if name not in keep and name not in self._pins]
+        if not choices:
+            raise NoRoom
+        best = max(choices, key=lambda name: (self._distance(name), -PAIRS.index(name)))
+        if self._needed(best):
+            self.spills += 1
+            self._to_plane(best, next(word for word in self._held[best] if self._only_copy(word, best)))
+        self._held[best] = set()
+        return best
+
+    def _plane(self, word: Word) -> int:
+        return self.planes.setdefault(word, len(self.planes))
+
+    # --- scalar operands ------------------------------------------------------------------------------------------
+
+    def _next_temporary(self) -> str:
+        self._temporary ^= 1
+        return ("DS9", "DS12")[self._temporary]
+
+    def _base(self, word: Word, op: Op) -> str:
+        """The scalar pair with the address of a plane, made by the scalar words of an operation."""
+        offset = self._plane(word) * 4 * self.threads
+        if not offset:
+            op.captured |= {"DS0"}
+            return "DS0"
+        name = self._next_temporary()
+        op.scalar += [f"MOVE.U32 {offset:#x}, {name}", f"ADD.U32 DS0, {name}, {name}"]
+        op.scalar_writes |= {name}
+        op.captured |= {name}
+        return name
+
+    def _scalar(self, source: Source, op: Op, part: Part = Part.PAIR) -> str:
+        """A scalar operand of a vector instruction."""
+        if isinstance(source, int):
+            value = source >> 16 if part is Part.HIGH else source & 0xFFFF if part is Part.LOW else source
+            name = self._next_temporary()
+            op.scalar.append(f"MOVE.U32 {value:#x}, {name}")
+            op.scalar_writes |= {name}
+        elif source in self.at_use:
+            name = self._next_temporary()
+            op.scalar += _fetched(self.at_use[source], name)
+            op.scalar_writes |= {name}
+        else:
+            name = self.pairs_of[source]
+        op.captured |= {name}
+        number = int(name[2:])
+        if part is Part.PAIR:
+            return name
+        return f"S{2 * number + (part is Part.HIGH and not isinstance(source, int))}"
+
+    def _is_scalar(self, source: Source) -> bool:
+        return isinstance(source, int) or source in self.scalars
+
+    # --- moving values --------------------------------------------------------------------------------------------
+
+    def _to_plane(self, name: str, word: Word) -> None:
+        op = Op(
+            units=frozenset(("store",)), reads=frozenset((name,)), writes=frozenset((f"plane {self._plane(word)}",))
+        )
+        base = self._base(word, op)
+        op.vector.append(f"STORECONT.W32 {base}, {name}")
+        self.packer.add(op)
+        self._stored.add(word)
+
+    def _from_plane(self, word: Word, pair: str) -> None:
+        op = Op(units=frozenset(("load",)), reads=frozenset((f"plane {self._plane(word)}",)), writes=frozenset((pair,)))
+        base = self._base(word, op)
+        op.vector.append(f"LOADCONT.W32 {base}, {pair}")
+        self.packer.add(op)
+        self._held[pair] = {word}
+        self._stored.add(word)
+
+    def _lanes(self, *sources: Source) -> list[str]:
+        """Registers that hold the operands of an item, all at once."""
+        keep = {name for source in sources if isinstance(source, Word) and (name := self._register(source))} - {VAB}
+        names: list[str] = [""] * len(sources)
+        self._gathering = True
+        for index, source in enumerate(sources):
+            if self._is_scalar(source):
+                names[index] = self._materialised(source, keep)
+        for source in sources:
+            if isinstance(source, Word) and source not in self.scalars and self._register(source) is None:
+                pair = self._free_pair(keep)
+                self._from_plane(source, pair)
+                keep.add(pair)
+        self._gathering = False
+        for index, source in enumerate(sources):
+            if isinstance(source, Word) and source not in self.scalars:
+                found = self._register(source)
+                assert found is not None
+                names[index] = found
+        return names
+
+    def _materialised(self, source: Source, keep: set[str]) -> str:
+        """A constant or scalar in all lanes of a pair."""
+        pair = self._free_pair(keep)
+        keep.add(pair)
+        self._save_result(keep)
+        op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
+        op.vector.append(f"MOVE.U32 {self._scalar(source, op)}, VAB")
+        self.packer.add(op)
+        self._held[VAB] = set()
+        self._copy(VAB, pair)
+        return pair
+
+    def _copy(self, source: str, pair: str) -> None:
+        name = "COPY" if pair in ("IAB", "ICD") else "COPYEXT"
+        self.packer.add(
+            Op([f"{name} {source}, {pair}"], copies=(pair,), reads=frozenset((source,)), writes=frozenset((pair,)))
+        )
+        self._held[pair] = set(self._held[source])
+
+    def _save_result(self, keep: set[str]) -> None:
+        """Before VAB is written again: keep what is in it if that is used later."""
+        if not self._needed(VAB):
+            return
+        choices = [name for name in PAIRS if name not in keep and name not in self._pins]
+        pair = max(choices, key=self._distance, default=None)
+        word = next(word for word in self._held[VAB] if self._only_copy(word, VAB))
+        if pair is None or self._distance(pair) < self._next_use(word):
+            self.spills += 1
+            self._to_plane(VAB, word)
+            return
+        self._copy(VAB, self._free_pair(keep))
+
+    def _made(self, word: Word, name: str) -> None:
+        """A word is in a register now, and nowhere else."""
+        pinned = self._pair_of(word)
+        if pinned is not None:
+            self._set_pinned(word, pinned, name)
+            return
+        for held in self._held.values():
+            held.discard(word)
+        self._stored.discard(word)
+        self._held[name] = {word}
+        if word in self._outside:
+            self._to_plane(name, word)
+
+    # --- items ----------------------------------------------------------------------------------------------------
+
+    def _item(self, item: Item) -> None:
+        if isinstance(item, ScalarOp):
+            self._scalar_op(item)
+        elif isinstance(item, Scalar):
+            return
+        elif isinstance(item, Pe):
+            self._pe(item.text, item.reads, item.result, item.makes)
+        elif isinstance(item, Assign):
+            self._assign(item)
+        elif isinstance(item, Vote):
+            self._vote(item)
+        elif isinstance(item, Jump):
+            self._jump(item)
+        elif isinstance(item, Label):
+            self.packer.flush()
+            self.text.place(item.name)
+            self._forget()
+        elif isinstance(item, Lane):
+            self._lane_number(item)
+        elif isinstance(item, Fence):
+            self.packer.flush()
+            self.text.do("DMB_ORI")
+        elif isinstance(item, Active):
+            self._assign(Assign(item.result, item.mask if item.mask is not None else 1))
+        elif isinstance(item, Ballot):
+            self._ballot(item)
+        elif isinstance(item, Access):
+            self._access(item)
+        elif isinstance(item, Atomic):
+            self._atomic(item)
+        elif isinstance(item, Begin):
+            self._enter_loop()
+        else:
+            self._leave_loop()
+            self._forget()
+
+    def _pe(self, text: str, reads: Sequence[Read], result: Word | None, makes: Part = Part.PAIR) -> Op:
+        """An operation of the processing element; the word is then in VAB."""
+        given = list(reads)
+        scalar = [self._is_scalar(read.source) for read in given]
+        if scalar == [True, False] and text in _COMMUTE:
+            given.reverse()
+        indices = [i for i, read in enumerate(given) if not self._as_scalar(text, i, len(given), read)]
+        passing = self._passing([given[index].source for index in indices])
+        found = self._lanes(*[given[index].source for index in indices if given[index].source is not passing])
+        rest = iter(found)
+        names = {index: MAB if given[index].source is passing else next(rest) for index in indices}
+        self._save_result(set(found))
+        op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
+        if passing is not None:
+            op.units |= {"load", "passing"}
+            op.reads |= {f"plane {self._plane(passing)}"}
+            op.vector.append(f"LOADCONT.W32 {self._base(passing, op)}, {MAB}")
+        operands: list[str] = []
+        for index, read in enumerate(given):
+            if index in names:
+                register = names[index]
+                operands.append(_part(register, read.part))
+                if register == MAB:
+                    continue
+                op.reads |= {register}
+                op.pe_reads |= {register}
+            elif text.startswith(_IMMEDIATE) and isinstance(read.source, int) and read.source < 1 << 16:
+                operands.append(f"{read.source:#x}")
+            else:
+                operands.append(self._scalar(read.source, op, read.part))
+        op.vector.append(f"{text} {', '.join(operands)}, {'VA' if makes is Part.LOW else 'VAB'}")
+        self.packer.add(op)
+        self._held[VAB] = set()
+        if result is not None:
+            self._made(result, VAB)
+        return op
+
+    def _passing(self, sources: list[Source]) -> Word | None:
+        """An operand that comes from its plane for this operation alone: MAB holds it in this column."""
+        words = [source for source in sources if isinstance(source, Word) and source not in self.scalars]
+        missing = [word for word in words if self._register(word) is None and words.count(word) == 1]
+        rare = [word for word in missing if self._next_use(word) >= _FAR - 1]
+        return (rare or (missing if len(words) > 2 and self._pins else []) or [None])[0]
+
+    def _as_scalar(self, text: str, index: int, count: int, read: Read) -> bool:
+        """Whether an operand is given as a scalar register."""
+        if not self._is_scalar(read.source):
+            return False
+        if count == 1:
+            return text.startswith("MOVE")
+        if text == "FMA.F32":
+            return index == 1
+        return count == 2 and index == 1 and text.startswith(_TWO_WAYS)
+
+    def _assign(self, item: Assign) -> None:
+        if item.target in self.scalars:
+            self._scalar_op(ScalarOp("MOVE.U32", ((item.source, Part.PAIR),), item.target))
+            return
+        if item.mask is None:
+            if self._is_scalar(item.source):
+                self._pe("MOVE.U32", (Read(item.source),), item.target)
+                return
+            (name,) = self._lanes(item.source)
+            pinned = self._pair_of(item.target)
+            if pinned is not None:
+                self._set_pinned(item.target, pinned, name)
+                return
+            for held in self._held.values():
+                held.discard(item.target)
+            self._held[name].add(item.target)
+            self._to_plane(name, item.target)
+            return
+        reads = (Read(item.target), Read(item.source), Read(item.mask, Part.LOW))
+        self._pe("MERGE", reads, item.target)
+
+    def _scalar_op(self, item: ScalarOp) -> None:
+        target = self.pairs_of[item.result]
+        op = Op(scalar_writes=frozenset((target,)))
+        names: list[str] = []
+        for index, (source, part) in enumerate(item.reads):
+            is_last = index == len(item.reads) - 1
+            if is_last and isinstance(source, int) and item.text.startswith(("MOVE", "SHL", "SHR", "SAR")):
+                names.append(f"{source:#x}")
+                continue
+            if isinstance(source, int):
+                value = source >> 16 if part is Part.HIGH else source & 0xFFFF if part is Part.LOW else source
+                name = self._next_temporary()
+                op.scalar.append(f"MOVE.U32 {value:#x}, {name}")
+                op.scalar_writes |= {name}
+                half = 0
+            elif source in self.at_use:
+                name = self._next_temporary()
+                op.scalar += _fetched(self.at_use[source], name)
+                op.scalar_writes |= {name}
+                half = int(part is Part.HIGH)
+            else:
+                name = self.pairs_of[source]
+                op.scalar_reads |= {name}
+                half = int(part is Part.HIGH)
+            names.append(name if part is Part.PAIR else f"S{2 * int(name[2:]) + half}")
+        result = target if item.makes is Part.PAIR else f"S{2 * int(target[2:])}"
+        op.scalar.append(f"{item.text} {', '.join([*names, result])}")
+        self.packer.add(op)
+
+    def _vote(self, item: Vote) -> None:
+        (register,) = self._lanes(item.predicate)
+        target = self.pairs_of[item.result]
+        op = Op(units=frozenset(("pe",)), reads=frozenset((register,)), pe_reads=frozenset((register,)))
+        op.late = frozenset((target,))
+        op.vector.append(f"VOTE.ANY {_LOW[register]}, S{2 * int(target[2:])}")
+        self.packer.add(op)
+
+    def _jump(self, item: Jump) -> None:
+        """All columns before a jump are closed: what is behind runs only where it is not taken."""
+        self.packer.flush()
+        if item.condition is None:
+            self.text.do(f"JMP {item.label}")
+        elif item.condition in self.at_use:
+            self.text.do(*_fetched(self.at_use[item.condition], "DS9"))
+            self.text.do(f"{'JMPC' if item.when else 'JMPNC'} S18, {item.label}")
+        else:
+            number = 2 * int(self.pairs_of[item.condition][2:])
+            self.text.do(f"{'JMPC' if item.when else 'JMPNC'} S{number}, {item.label}")
+
+    def _lane_number(self, item: Lane) -> None:
+        """The packed thread id of a launch whose blocks are rows is the number of the thread."""
+        self._save_result(set())
+        op = Op(units=frozenset(("load", "pe", "passing")), writes=frozenset((VAB,)))
+        name = self._next_temporary()
+        op.scalar.append(f"LDPARAM.U32 [tid_base], {name}")
+        op.scalar_writes |= {name}
+        op.captured |= {name}
+        op.vector += [f"LOADCONT {name}, MB", "CVT.U16.U32 MB, VAB"]
+        self.packer.add(op)
+        self._held[VAB] = set()
+        self._made(item.result, VAB)
+
+    def _ballot(self, item: Ballot) -> None:
+        chosen: Source = item.predicate
+        if item.mask is not None and item.predicate == 1:
+            chosen = item.mask
+        elif item.mask is not None:
+            both = Word()
+            self._uses[both] = [self._now + 1]
+            self._pe("AND.U16", (Read(item.mask, Part.LOW), Read(item.predicate, Part.LOW)), both, Part.LOW)
+            chosen = both
+        self._pe("BALLOT", (Read(chosen, Part.LOW),), item.result)
+
+    # --- memory ---------------------------------------------------------------------------------------------------
+
+    def _point(self, item: Access | Atomic) -> tuple[str, Op]:
+        """Set DVA; gives the place as text, and what the access itself must carry."""
+        access = Op(units=frozenset(("gather",)), reads=frozenset(("DVA",)))
+        if item.memory is Memory.SRAM:
+            self._set_address(item.address[0], 0)
+            return "[DVA]", access
+        assert item.root is not None
+        access.scalar += self._root(item.root, access)
+        self._set_address(item.address[0], 1 << 31)
+        return "[DS10 + DVA]", access
+
+    def _root(self, root: tuple[Source, Source], access: Op) -> list[str]:
+        lines: list[str] = []
+        for source, target in zip(root, ("DS10", "DS11"), strict=True):
+            if isinstance(source, int):
+                lines.append(f"MOVE.U32 {source:#x}, {target}")
+            elif source in self.at_use:
+                lines += _fetched(self.at_use[source], target)
+            else:
+                lines.append(f"MOVE.U32 {self.pairs_of[source]}, {target}")
+                access.scalar_reads |= {self.pairs_of[source]}
+            access.scalar_writes |= {target}
+            access.captured |= {target}
+        return lines
+
+    def _set_address(self, source: Source, bias: int) -> None:
+        op = Op(units=frozenset(("address",)), writes=frozenset(("DVA",)))
+        if self._is_scalar(source) and not bias:
+            op.vector.append(f"MMOV {self._scalar(source, op)}, DVA")
+        else:
+            (register,) = self._lanes(source)
+            op.reads = frozenset((register,))
+            if bias:
+                op.vector.append(f"MADD.SCA32 {register}, {self._scalar(bias, op)}, DVA")
+            else:
+                op.vector.append(f"MMOV {register}, DVA")
+        self.packer.add(op)
+
+    def _access(self, item: Access) -> None:
+        is_near = item.memory is Memory.SRAM
+        kind = {8: ".U8", 16: "", 32: ".W32"}[item.bits] if is_near else f".D{item.bits}"
+        if item.mask is not None and item.value is None:
+            item = self._harmless(item, item.mask)
+        place, op = self._point(item)
+        mask, value = self._extra(op, item, item.value)
+        masked = f"{_LOW[mask]}, " if mask else ""
+        suffix = f"{'MASK' if mask else ''}{kind}"
+        if item.value is not None:
+            register = value if item.bits == 32 else _LOW[value]
+            op.memory = "store"
+            op.vector.append(f"STORE{suffix} {register}, {masked}{place}")
+            self.packer.add(op)
+            return
+        assert item.result is not None
+        op.memory = "load"
+        pair = self._free_pair(set())
+        op.writes = frozenset((pair,))
+        op.vector.append(f"LOAD{suffix} {place}, {masked}{pair if item.bits == 32 else _LOW[pair]}")
+        self.packer.add(op)
+        if item.bits == 32:
+            self._made(item.result, pair)
+            return
+        loose = Word()
+        self._uses[loose] = [self._now]
+        self._held[pair] = {loose}
+        self._pe("CVT.U16.U32", (Read(loose, Part.LOW),), item.result)
+
+    def _harmless(self, item: Access, mask: Word) -> Access:
+        """A load for all lanes: those outside of the mask read the start of the buffer, or the parameter area."""
+        start: Source = 0
+        if item.memory is Memory.SRAM:
+            start = Word()
+            self.at_use[start] = "[params]"
+            self.scalars.add(start)
+        address = Word()
+        self._uses[address] = [self._now + 1]
+        self._pe("MERGE", (Read(start), Read(item.address[0]), Read(mask, Part.LOW)), address)
+        return replace(item, address=(address,), mask=None)
+
+    def _extra(self, op: Op, item: Access | Atomic, *sources: Source | None) -> list[str]:
+        """Registers of the mask and more operands; "" for those that are not there."""
+        wanted = (item.mask, *sources)
+        found = iter(self._lanes(*[source for source in wanted if source is not None]))
+        names = [next(found) if source is not None else "" for source in wanted]
+        op.reads |= {name for name in names if name}
+        return names
+
+    def _atomic(self, item: Atomic) -> None:
+        place, op = self._point(item)
+        mask, value, compared = self._extra(op, item, item.value, item.compared)
+        pair = self._free_pair(set())
+        op.memory = "store"
+        op.units |= {"passing"}
+        op.writes = frozenset((pair,))
+        op.copies = (pair,)
+        given = ", ".join(name for name in (place, compared, value, _LOW[mask] if mask else "") if name)
+        name = "COPY" if pair in ("IAB", "ICD") else "COPYEXT"
+        op.vector += [f"ATOM{'MASK' if mask else ''}.{item.operation} {given}, MAB", f"{name} MAB, {pair}"]
+        self.packer.add(op)
+        self._made(item.result, pair)
+
+
+def _most_used(body: Sequence[Item], scalars: set[Word]) -> list[Word]:
+    """Lane words that are alive at the start of a loop's body, the most used first."""
+    counts: dict[Word, int] = {}
+    made: set[Word] = set()
+    for item in body:
+        for word in uses(item):
+            if word not in scalars and word not in made:
+                counts[word] = counts.get(word, 0) + 1
+        result = defines(item)
+        if isinstance(item, Assign) and result in counts:
+            counts[result] += 1  # a store for every turn less
+        elif result is not None:
+            made.add(result)
+    return sorted(counts, key=lambda word: -counts[word])
+
+
+def _part(register: str, part: Part) -> str:
+    """A register pair or one of its halves."""
+    return register if part is Part.PAIR else (_LOW if part is Part.LOW else _HIGH)[register]
+
+
+def _fetched(register: str, target: str) -> list[str]:
+    """Scalar words that bring a FRAM word or a 16-bit register into a pair."""
+    if register.startswith("["):
+        return [f"LDPARAM.U32 {register}, {target}"]
+    return [f"CVT.U16.U32 {register}, {target}"]

@@ -1,0 +1,138 @@
+"""Packing operations with registers into columns: each as early as its operands, its registers and its unit allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openrpp.codegen.card.text import Text
+
+BANK0 = frozenset(("IAB", "ICD"))
+UNITS = ("load", "store", "gather", "address", "pe", "passing")
+"""`passing` is the pair MAB, which lives for one column."""
+
+
+@dataclass(slots=True)
+class Op:
+    """One operation: vector instructions that stand in one column, and the scalar ones before them.
+
+    `units` are those of the column that it takes; `reads` and `writes` are register pairs, VAB and DVA; `pe_reads` are
+    those that the processing element reads, which no move or load of the same column may write. Loads and stores keep
+    their order where `memory` says what they are.
+    """
+
+    vector: list[str] = field(default_factory=list[str])
+    scalar: list[str] = field(default_factory=list[str])
+    units: frozenset[str] = frozenset()
+    copies: tuple[str, ...] = ()  # destination pairs
+    reads: frozenset[str] = frozenset()
+    pe_reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+    scalar_reads: frozenset[str] = frozenset()
+    captured: frozenset[str] = frozenset()  # scalar registers that the vector instructions read
+    scalar_writes: frozenset[str] = frozenset()
+    late: frozenset[str] = frozenset()  # scalar registers that the vector instructions write (votes)
+    memory: str = ""
+    alone: bool = False
+
+
+@dataclass(slots=True)
+class _Column:
+    scalar: list[str] = field(default_factory=list[str])
+    vector: list[str] = field(default_factory=list[str])
+    units: set[str] = field(default_factory=set[str])
+    copies: list[str] = field(default_factory=list[str])
+
+
+class Packer:
+    """Packs operations between two flushes."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self._reset()
+
+    def _reset(self) -> None:
+        self._columns: list[_Column] = []
+        self._written: dict[str, int] = {}
+        self._read: dict[str, int] = {}
+        self._pe_read: dict[str, int] = {}
+        self._scalar_ready: dict[str, int] = {}
+        self._scalar_used: dict[str, int] = {}  # last column whose scalar words use it
+        self._captured: dict[str, int] = {}
+        self._memory: dict[str, int] = {}
+        self._floor = 0
+
+    def add(self, op: Op) -> None:
+        """Place an operation."""
+        place = self._earliest(op)
+        while not self._fits(op, place):
+            place += 1
+        while len(self._columns) <= place:
+            self._columns.append(_Column())
+        column = self._columns[place]
+        column.scalar += op.scalar
+        column.vector += op.vector
+        column.units |= op.units
+        column.copies += op.copies
+        self._note(op, place)
+        if op.alone:
+            self._floor = place + 1
+
+    def _earliest(self, op: Op) -> int:
+        """A register is read in a later column than it is written in, and written no earlier than it was read."""
+        found = [self._floor]
+        found += [self._written.get(name, -1) + 1 for name in op.reads | op.writes]
+        found += [self._read.get(name, 0) for name in op.writes]
+        if "pe" not in op.units:
+            found += [self._pe_read.get(name, -1) + 1 for name in op.writes]
+        else:
+            found += [self._pe_read.get(name, 0) for name in op.writes]
+        found += [self._scalar_ready.get(name, 0) for name in op.scalar_reads | op.captured]
+        for name in op.scalar_writes | op.late:
+            found += [self._captured.get(name, -1) + 1, self._scalar_used.get(name, 0), self._scalar_ready.get(name, 0)]
+        if op.memory:
+            found.append(self._memory.get("store", -1) + 1)
+        if op.memory == "store":
+            found.append(self._memory.get("load", 0))
+        return max(found)
+
+    def _fits(self, op: Op, place: int) -> bool:
+        if place >= len(self._columns):
+            return True
+        column = self._columns[place]
+        if op.alone and (column.vector or column.scalar):
+            return False
+        if op.units & column.units:
+            return False
+        copies = [*column.copies, *op.copies]
+        low = sum(pair in BANK0 for pair in copies)
+        return low <= 2 and len(copies) - low <= 2
+
+    def _note(self, op: Op, place: int) -> None:
+        for name in op.reads:
+            self._read[name] = max(self._read.get(name, 0), place)
+        for name in op.pe_reads:
+            self._pe_read[name] = max(self._pe_read.get(name, -1), place)
+        for name in op.writes:
+            self._written[name] = max(self._written.get(name, -1), place)
+        for name in op.scalar_reads:
+            self._scalar_used[name] = max(self._scalar_used.get(name, 0), place)
+        for name in op.captured:
+            self._captured[name] = max(self._captured.get(name, -1), place)
+        for name in op.scalar_writes:
+            self._scalar_ready[name] = place
+        for name in op.late:
+            self._scalar_ready[name] = place + 1
+        if op.memory:
+            self._memory[op.memory] = max(self._memory.get(op.memory, 0), place)
+
+    def flush(self) -> None:
+        """Write all columns."""
+        for column in self._columns:
+            if column.scalar and not column.vector:
+                self.text.do(*column.scalar)
+                if column is not self._columns[-1]:
+                    self.text.column("NOP")
+                continue
+            self.text.do(*column.scalar)
+            self.text.column(*column.vector or ["NOP"])
+        self._reset()

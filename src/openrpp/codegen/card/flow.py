@@ -1,0 +1,522 @@
+"""A kernel as one line of operations: structured control flow with masks, votes and jumps, values as words.
+
+Branches that the sequencer can take become jumps; where lanes part, both sides run under masks, and a loop goes on
+while a vote finds an active lane. What a block parameter holds is a variable: a word that several assignments write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from openrpp.codegen.card import arithmetic, memory, threads
+from openrpp.codegen.card.lowering import Lowering
+from openrpp.codegen.card.scalar_steps import ScalarOp, as_scalar
+from openrpp.codegen.card.steps import (
+    Access,
+    Active,
+    Atomic,
+    Ballot,
+    Fence,
+    Lane,
+    Pe,
+    Scalar,
+    Source,
+    Step,
+    Word,
+    for_each_read,
+)
+from openrpp.codegen.errors import Unsupported
+from openrpp.codegen.structure import Entry, Structure
+from openrpp.kir.analysis.cfg import Cfg
+from openrpp.kir.analysis.loops import Loop, Loops
+from openrpp.kir.analysis.uniformity import Shape, Uniformity
+from openrpp.kir.ir import Block, BlockParam, Constant, Edge, Exit, Instr, Kernel, Parameter, Value
+from openrpp.kir.ops.form import Effect
+
+RULES = {**arithmetic.RULES, **memory.RULES, **threads.RULES}
+
+
+REASONS = {"grid_barrier": "its blocks run one after another, so they cannot wait for each other"}
+"""Why ops are refused that are not merely missing."""
+
+
+@dataclass(slots=True)
+class Assign:
+    """A variable gets a value, in lanes of the mask only where there is one."""
+
+    target: Word
+    source: Source
+    mask: Word | None = None
+
+
+@dataclass(slots=True)
+class Vote:
+    """Whether a word is not zero in any lane, as a scalar."""
+
+    predicate: Word
+    result: Word
+
+
+@dataclass(slots=True)
+class Jump:
+    """To a label: always, or where a scalar is not zero (`when`) or zero."""
+
+    label: str
+    condition: Word | None = None
+    when: bool = True
+
+
+@dataclass(slots=True)
+class Label:
+    """A jump target."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Begin:
+    """The start of a loop."""
+
+    loop: Loop
+
+
+@dataclass(slots=True)
+class End:
+    """The end of a loop, behind its jump back."""
+
+    loop: Loop
+
+
+Item = Step | ScalarOp | Assign | Vote | Jump | Label | Begin | End
+
+
+class Demoted(Exception):
+    """A value that was taken for one of the sequencer is not: start again without it."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        super().__init__()
+
+
+def able(instr: Instr) -> bool:
+    """Whether an instruction lowers to scalar operations alone."""
+    name = instr.op.name
+    if name in ("shl", "lshr", "ashr"):
+        return instr.type.bits == 32 and isinstance(instr.operands[1], Constant)
+    simple = ("add", "sub", "mul", "and", "or", "xor", "icmp", "trunc", "zext", "sext", "ptr_add", "ptrtoint")
+    return name in (*simple, "inttoptr", "space_cast", "barrier") and not instr.type.is_float
+
+
+class Flow:
+    """Builds the line of items of a kernel."""
+
+    def __init__(self, kernel: Kernel, lowering: Lowering, lanes_only: set[Value]) -> None:
+        self.kernel = kernel
+        self.lower = lowering
+        self.cfg = Cfg(kernel)
+        self.loops = Loops(self.cfg)
+        if self.loops.irreducible:
+            raise Unsupported("control flow that is not reducible (a jump into a loop)", kernel.name, kernel.location)
+        self.uniformity = Uniformity(self.cfg, self.loops, lambda instr: able(instr) and instr not in lanes_only)
+        self.lanes_only = lanes_only
+        self.structure = Structure(self.cfg, self.loops)
+        self.structure.decide(lambda value, block: not self._is_scalar_at(value, block))
+        self.items: list[Item] = []
+        self.scalars: set[Word] = set()
+        self.variables: set[Word] = set()
+        self.mask: Word | None = None
+        self.block = self.cfg.order[0]
+        self._labels = 0
+        self._entries: dict[Block, Source] = {}
+        self._again: dict[Loop, Word] = {}
+        self._last_edges: dict[Loop, tuple[Block, Edge, Source]] = {}
+        self._left: dict[Value, tuple[Word, ...]] = {}
+        self._copies: dict[Word, Source] = {}
+        self._known: list[dict[object, Word]] = [{}]
+        self.origin: dict[Word, Value] = {}
+        self._present: Value | None = None
+
+    def _is_scalar_at(self, value: Value, block: Block) -> bool:
+        if isinstance(value, Constant | Parameter):
+            return True
+        return value not in self.lanes_only and self.uniformity.seen(value, block) is Shape.SEQUENCER
+
+    def run(self) -> list[Item]:
+        """All items. Raises Demoted, Unsupported."""
+        self._find_left()
+        for parameter in self.kernel.params:
+            memory.load_parameter(self.lower, self.kernel, parameter)
+        self._take_steps()
+        self._start_mask()
+        self._tree(self.structure.entry)
+        return self.items
+
+    def _start_mask(self) -> None:
+        """Merged blocks beyond the end of the grid have no active lane."""
+        if self.kernel.merge > 1:
+            self.mask = self._taken(threads.inside_grid(self.lower))
+
+    # --- values that leave divergent loops ------------------------------------------------------------------------
+
+    def _find_left(self) -> None:
+        for block in self.cfg.order:
+            used = [*block.terminator.operands(), *(value for instr in block.body for value in instr.operands)]
+            for value in used:
+                home = self.cfg.definitions.get(value)
+                if home is not None and self._leaves(home, block) and value not in self._left:
+                    count = len(self.lower.values.words(value))
+                    self._left[value] = tuple(Word(f"{value.name} left") for _ in range(count))
+                    self.variables.update(self._left[value])
+
+    def _leaves(self, home: Block, user: Block) -> bool:
+        return any(loop in self.structure.divergent and user not in loop.blocks for loop in self._around(home))
+
+    def sources(self, value: Value) -> tuple[Source, ...]:
+        """The words of a value as the present block sees it."""
+        home = self.cfg.definitions.get(value)
+        if home is not None and value in self._left and self._leaves(home, self.block):
+            return self._left[value]
+        return tuple(self._resolved(source) for source in self.lower.values.sources(value))
+
+    def _resolved(self, source: Source) -> Source:
+        """What a copy was made of."""
+        while isinstance(source, Word) and source in self._copies:
+            source = self._copies[source]
+        return source
+
+    # --- scopes ---------------------------------------------------------------------------------------------------
+
+    def label(self) -> str:
+        """A new label."""
+        self._labels += 1
+        return f"$L{self._labels}"
+
+    def _tree(self, block: Block) -> None:
+        loop = self.structure.loop_at.get(block)
+        self._clear(self.structure.after[block])
+        if loop is None:
+            self._node(block)
+        else:
+            self._loop(loop)
+        for child in self.structure.after[block]:
+            self._guarded(child)
+
+    def _node(self, block: Block) -> None:
+        self._clear(self.structure.inside[block])
+        self._body(block)
+        for child in self.structure.inside[block]:
+            self._guarded(child)
+
+    def _clear(self, blocks: list[Block]) -> None:
+        """Nobody enters yet."""
+        for block in blocks:
+            kind = self.structure.kind[block]
+            if kind is Entry.ALL or self._is_direct(block):
+                continue
+            entry = Word(f"{block.name} entry")
+            self._entries[block] = entry
+            self.variables.add(entry)
+            if kind is Entry.FLAG:
+                self.scalars.add(entry)
+            self.items.append(Assign(entry, 0))
+
+    def _is_direct(self, block: Block) -> bool:
+        """Whether only one edge leads to a block, from the block that it is emitted in."""
+        incoming = self.cfg.incoming[block]
+        return len(incoming) == 1 and self.structure.home[block] is incoming[0][0]
+
+    def _guarded(self, block: Block) -> None:
+        kind = self.structure.kind[block]
+        if kind is Entry.ALL:
+            self._tree(block)
+            return
+        behind, before = self.label(), self.mask
+        entry = self._entries[block]
+        if isinstance(entry, int):
+            if entry:
+                self._tree(block)
+            return
+        if entry in self.scalars:
+            self.items.append(Jump(behind, entry, when=False))
+        else:
+            self._jump_unless_any(entry, behind)
+            self.mask = entry
+        self._known.append({})
+        self._tree(block)
+        self._known.pop()
+        self.mask = before
+        self.items.append(Label(behind))
+
+    def _jump_unless_any(self, mask: Word, label: str) -> None:
+        answer = self._scalar("any")
+        self.items += [Vote(mask, answer), Jump(label, answer, when=False)]
+
+    def _scalar(self, name: str) -> Word:
+        word = Word(name)
+        self.scalars.add(word)
+        return word
+
+    def _loop(self, loop: Loop) -> None:
+        """A loop goes on while its header is to be run again, by all lanes or by those of a mask."""
+        head, before = self.label(), self.mask
+        is_divergent = loop in self.structure.divergent
+        again = self._again[loop] = Word("again") if is_divergent else self._scalar("again")
+        self.variables.add(again)
+        live: Word | None = None
+        if is_divergent:
+            live = Word("live")
+            self.variables.add(live)
+            self.items.append(Assign(live, 1 if before is None else before))
+        self.items += [Begin(loop), Label(head)]
+        if is_divergent:
+            self.mask = live
+        if not self._is_always_at_end(loop):
+            self.items.append(Assign(again, 0))
+        self._known.append({})
+        self._node(loop.header)
+        if live is not None:
+            self.items.append(Assign(live, again))
+            answer = self._scalar("more")
+            self.items += [Vote(live, answer), Jump(head, answer)]
+        elif loop in self._last_edges:
+            self._go_round(loop, head)
+        else:
+            self.items.append(Jump(head, again))
+        self._known.pop()
+        self.items.append(End(loop))
+        self.mask = before
+
+    def _go_round(self, loop: Loop, head: str) -> None:
+        """The only way back, taken by all lanes or none: what it passes on is passed where it is taken."""
+        source, edge, again = self._last_edges[loop]
+        out = self.label()
+        if isinstance(again, Word):
+            self.items.append(Jump(out, again, when=False))
+        self.block = source
+        self._pass(edge, self.mask)
+        self.items += [Jump(head), Label(out)]
+
+    # --- blocks ---------------------------------------------------------------------------------------------------
+
+    def _body(self, block: Block) -> None:
+        self.block = block
+        for param in block.params:
+            self._keep_left(param)
+        for instr in block.body:
+            self._instruction(instr)
+        end = block.terminator
+        if end.kind is Exit.BRANCH:
+            self._edge(block, end.edges[0], None)
+        elif end.kind is Exit.CONDITIONAL:
+            self._conditional(block)
+        elif end.kind is Exit.SWITCH:
+            raise AssertionError("a switch is expanded before")
+
+    def _instruction(self, instr: Instr) -> None:
+        self.lower.location = instr.location
+        if instr.effect is Effect.BLOCK:
+            if instr.op.name != "barrier":
+                raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
+            self.items.append(Fence(instr.location))
+            return
+        rule = RULES.get(instr.op.name)
+        if rule is None:
+            raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
+        self.lower.seen = self.sources
+        rule(self.lower, instr)
+        self._present = instr
+        self._take_steps()
+        self._present = None
+        if self._is_scalar_at(instr, self.block) and self.lower.values.words(instr):
+            sources = self.sources(instr)
+            if not all(isinstance(word, int) or word in self.scalars for word in sources):
+                raise Demoted(instr)
+        self._keep_left(instr)
+
+    def _keep_left(self, value: BlockParam | Instr) -> None:
+        """What is used behind a divergent loop is kept as each lane leaves it."""
+        if value in self._left:
+            for target, word in zip(self._left[value], self.lower.values.words(value), strict=True):
+                self.items.append(Assign(target, self._resolved(word), self.mask))
+
+    def _take_steps(self) -> None:
+        """Move the steps of the lowering into the line: copies and what is known already are left out."""
+        for step in self.lower.steps:
+            self._take(step)
+        self.lower.steps.clear()
+
+    def _taken(self, source: Source) -> Word:
+        """Take the steps that make a value; the word that it is then."""
+        self._take_steps()
+        found = self._resolved(source)
+        assert isinstance(found, Word)
+        return found
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, Access | Atomic | Ballot | Active):
+            step.mask = self.mask
+        for_each_read(step, self._resolved)
+        if isinstance(step, Pe) and step.text == "MOVE.U32":
+            self._copies[step.result] = step.reads[0].source
+            return
+        key = self._key(step)
+        if key is not None:
+            assert isinstance(step, Pe | Scalar | Lane)
+            for scope in self._known:
+                if key in scope:
+                    self._copies[step.result] = scope[key]
+                    return
+            self._known[-1][key] = step.result
+        stays = self._present in self.lanes_only and not isinstance(step, Scalar)
+        made = None if stays else as_scalar(step, self.scalars)
+        if isinstance(made, ScalarOp) and self._present is not None:
+            self.origin[made.result] = self._present
+        self.items.append(made or step)
+
+    def _key(self, step: Step) -> object:
+        """What tells two steps with the same result; None for those that must stay apart."""
+        if isinstance(step, Scalar):
+            return step.register
+        if isinstance(step, Lane):
+            return Lane
+        if not isinstance(step, Pe):
+            return None
+        if any(read.source in self.variables for read in step.reads if isinstance(read.source, Word)):
+            return None
+        return step.text, step.reads, step.makes
+
+    def _conditional(self, block: Block) -> None:
+        end = block.terminator
+        assert end.value is not None
+        (condition,) = self.sources(end.value)
+        first, second = end.edges
+        if isinstance(condition, int):
+            taken, other = (first, second) if condition else (second, first)
+            if self._is_direct(other.target):
+                self._entries[other.target] = 0
+            self._edge(block, taken, None)
+            return
+        if first.target is second.target and not first.args:
+            self._edge(block, first, None)
+            return
+        if condition not in self.scalars and self._is_scalar_at(end.value, block):
+            raise Demoted(end.value)
+        other = self._taken(self.lower.invert(condition))
+        self._edge(block, first, condition)
+        self._edge(block, second, other)
+
+    def _edge(self, source: Block, edge: Edge, condition: Word | None) -> None:
+        """Lanes for which a condition holds take an edge."""
+        target = edge.target
+        is_back = self.structure.is_back(source, target)
+        by_jump = condition is not None and condition in self.scalars
+        mask = self.mask
+        if condition is not None and not by_jump:
+            mask = self._narrowed(condition)
+        mark: Source = condition if by_jump and condition is not None else 1
+        if is_back and self._is_only_way_back(self.structure.loop_at[target]):
+            loop = self.structure.loop_at[target]
+            if self._is_always_at_end(loop):
+                self._last_edges[loop] = source, edge, mark
+            else:
+                self._last_edges[loop] = source, edge, self._again[loop]
+                self._mark(self._again[loop], mark, mask, False)
+            return
+        skip = self.label() if by_jump and target.params and not self._may_pass_always(source, edge) else None
+        if skip is not None:
+            self.items.append(Jump(skip, condition, when=False))
+        self._pass(edge, mask)
+        if skip is not None:
+            self.items.append(Label(skip))
+        if is_back:
+            loop = self.structure.loop_at[target]
+            self._mark(self._again[loop], mark, mask, loop in self.structure.divergent)
+            return
+        kind = self.structure.kind[target]
+        if kind is Entry.ALL:
+            return
+        if self._is_direct(target):
+            self._entries[target] = self._direct(mark, mask, kind)
+        else:
+            entry = self._entries[target]
+            assert isinstance(entry, Word)
+            self._mark(entry, mark, mask, kind is Entry.MASK)
+
+    def _is_only_way_back(self, loop: Loop) -> bool:
+        return len(loop.latches) == 1 and loop not in self.structure.divergent
+
+    def _is_always_at_end(self, loop: Loop) -> bool:
+        """Whether the only way back starts at a block that every turn comes to."""
+        if not self._is_only_way_back(loop):
+            return False
+        scopes = self.structure.scopes(loop.latches[0], loop.header)
+        return all(self.structure.kind[block] is Entry.ALL for block in scopes)
+
+    def _may_pass_always(self, source: Block, edge: Edge) -> bool:
+        """Whether arguments may be passed though the edge is not taken.
+
+        That is so for an edge out of a loop: what stands behind it is read only when an edge there has been taken, and
+        the last one taken is the last that passed anything.
+        """
+        others = [other for other in source.terminator.edges if other is not edge]
+        leaves = any(edge.target not in loop.blocks for loop in self._around(source))
+        return leaves and all(other.target is not edge.target for other in others)
+
+    def _around(self, block: Block) -> list[Loop]:
+        inner = self.loops.innermost(block)
+        return list(inner.around()) if inner else []
+
+    def _narrowed(self, condition: Word) -> Word:
+        if self.mask is None:
+            return condition
+        return self._taken(self.lower.both(self.mask, condition))
+
+    def _direct(self, mark: Source, mask: Word | None, kind: Entry) -> Source:
+        """Who enters a block over its only edge: a mask, a scalar, or 1 for all that are here."""
+        if kind is not Entry.MASK or mask is None:
+            return mark
+        return mask if isinstance(mark, int) else self._and(mask, mark)
+
+    def _and(self, a: Source, b: Source) -> Word:
+        return self._taken(self.lower.both(a, b))
+
+    def _mark(self, variable: Word, mark: Source, mask: Word | None, is_mask: bool) -> None:
+        """More lanes enter there."""
+        if not is_mask:
+            added: Source = mark
+        elif mask is None:
+            added = mark
+        else:
+            added = mask if isinstance(mark, int) else self._and(mask, mark)
+        total = self._taken(self.lower.either(variable, added)) if added != 1 else 1
+        self.items.append(Assign(variable, total))
+
+    def _pass(self, edge: Edge, mask: Word | None) -> None:
+        """Arguments to parameters; all are read before one is written that another needs."""
+        pairs: list[tuple[Word, Source]] = []
+        for param, arg in zip(edge.target.params, edge.args, strict=True):
+            targets = self.lower.values.words(param)
+            self.variables.update(targets)
+            if self._is_scalar_at(param, edge.target):
+                self.scalars.update(targets)
+                self.origin.update(dict.fromkeys(targets, param))
+            pairs += zip(targets, self.sources(arg), strict=True)
+        written = {target for target, _ in pairs}
+        ready: list[tuple[Word, Source]] = []
+        for target, source in pairs:
+            if isinstance(source, Word) and source in written and source is not target:
+                source = self._copied(source)
+            if source is not target:
+                ready.append((target, source))
+        for target, source in ready:
+            if target in self.scalars and isinstance(source, Word) and source not in self.scalars:
+                raise Demoted(next(param for param in edge.target.params if target in self.lower.values.words(param)))
+            self.items.append(Assign(target, source, None if target in self.scalars else mask))
+
+    def _copied(self, source: Word) -> Word:
+        result = Word(source.name)
+        self.variables.add(result)
+        if source in self.scalars:
+            self.scalars.add(result)
+        self.items.append(Assign(result, source))
+        return result

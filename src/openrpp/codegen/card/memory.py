@@ -1,0 +1,308 @@
+"""Addresses, loads, stores and atomics as machine operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from openrpp.codegen.card import wide
+from openrpp.codegen.card.lowering import Lowering, Rule
+from openrpp.codegen.card.steps import Access, Atomic, Fence, Lane, Memory, Pe, Read, Scalar, Source, Word
+from openrpp.codegen.card.values import NEAR, words_of
+from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW
+from openrpp.kir.ir import Instr, Kernel, Parameter, Value
+from openrpp.kir.types import Space, Type
+
+PARAMS, SHARED, PRIVATE = "[params]", "[shared]", "[private]"
+"""FRAM words that hold where the parameter area, shared and private memory start in SRAM."""
+_WINDOWS = {Space.SHARED: SHARED_WINDOW >> 32, Space.PRIVATE: PRIVATE_WINDOW >> 32}
+_ATOMICS = {
+    "atomic_add": "ADD.U32",
+    "atomic_and": "AND.U32",
+    "atomic_or": "OR.U32",
+    "atomic_xor": "XOR.U32",
+    "atomic_umin": "MIN.U32",
+    "atomic_umax": "MAX.U32",
+    "atomic_smin": "MIN.S32",
+    "atomic_smax": "MAX.S32",
+    "atomic_xchg": "EXCH.U32",
+    "atomic_cas": "CAS.U32",
+    "atomic_fadd": "ADD.F32",
+}
+
+Address = tuple[Source, ...]
+
+
+def scalar(lower: Lowering, register: str) -> Word:
+    """A scalar register in all lanes."""
+    result = Word()
+    lower.append(Scalar(register, result, lower.location))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address: one word in SRAM; in DDR a signed distance from a root."""
+
+    address: Address
+    root: tuple[Source, Source] | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """Where it leads."""
+        return Memory.SRAM if len(self.address) == 1 and self.root is None else Memory.DDR
+
+    def moved(self, lower: Lowering, offset: int) -> Place:
+        """Some bytes further."""
+        if not offset:
+            return self
+        if len(self.address) == 1:
+            return Place((lower.add(self.address[0], offset),), self.root)
+        return Place(wide.add(lower, (self.address[0], self.address[1]), (offset, 0)))
+
+
+# --- who ---------------------------------------------------------------------------------------------------------
+
+
+def lane(lower: Lowering) -> Word:
+    """The number of the thread in the card's block."""
+    result = Word()
+    lower.append(Lane(result, lower.location))
+    return result
+
+
+def group(lower: Lowering) -> Source:
+    """Which of the merged CUDA blocks a lane belongs to."""
+    x, y, z = lower.block
+    if lower.kernel.merge == 1:
+        return 0
+    return divided(lower, lane(lower), x * y * z, x * y * z * lower.kernel.merge - 1)
+
+
+def divided(lower: Lowering, value: Source, divisor: int, most: int) -> Source:
+    """value / divisor for values up to `most`, below 2^13, by a multiplication that is checked for all of them."""
+    if divisor == 1:
+        return value
+    numbers = np.arange(most + 1, dtype=np.uint64)
+    for places in range(13, 20):
+        factor = -(-(1 << places) // divisor)
+        if most * factor < 1 << 32 and np.array_equal(numbers * factor >> np.uint64(places), numbers // divisor):
+            return lower.shift("SHR.U32", lower.multiply(value, factor), places)
+    raise AssertionError(f"no factor divides 0 to {most} by {divisor}")
+
+
+# --- loads and stores --------------------------------------------------------------------------------------------
+
+
+def _pieces(kind: Type, align: int) -> list[tuple[int, int]]:
+    """(offset, bits) of the accesses that make up a value: words, or as much as its alignment allows."""
+    size, each = kind.bytes, min(align or kind.bytes, kind.bytes, 4)
+    return [(offset, 8 * each) for offset in range(0, size, each)]
+
+
+def fetch(lower: Lowering, kind: Type, place: Place, align: int) -> tuple[Source, ...]:
+    """The words of a value in memory."""
+    found: list[Source] = [0, 0]
+    for offset, bits in _pieces(kind, align):
+        result = Word()
+        at = place.moved(lower, offset)
+        lower.append(Access(at.memory, bits, at.address, result, root=at.root, location=lower.location))
+        part: Source = result
+        if offset % 4:
+            part = lower.either(found[offset // 4], lower.shift("SHL.U32", result, offset % 4 * 8))
+        found[offset // 4] = part
+    if kind.bits == 1:
+        found[0] = lower.both(found[0], 1)
+    return tuple(found[: words_of(kind)])
+
+
+def keep(lower: Lowering, kind: Type, sources: tuple[Source, ...], place: Place, align: int) -> None:
+    """Store the words of a value; a pointer of one word takes two in memory."""
+    given = (*sources, 0)
+    for offset, bits in _pieces(kind, align):
+        value, down = given[offset // 4], offset % 4 * 8
+        if isinstance(value, int):
+            value >>= down
+        elif down:
+            value = lower.shift("SHR.U32", value, down)
+        at = place.moved(lower, offset)
+        lower.append(Access(at.memory, bits, at.address, value=value, root=at.root, location=lower.location))
+
+
+def _pointer(lower: Lowering, instr: Instr, value: Value) -> Place:
+    """Where a pointer leads. Raises Unsupported for a generic one, whose space must be known by now."""
+    if value.type.space is Space.GENERIC:
+        raise lower.unsupported(instr, "the space of a generic pointer must be known here")
+    place = _split(lower, value) or Place(lower.sources(value))
+    if place.memory is Memory.DDR and place.root is None:
+        raise lower.unsupported(instr, "the pointer comes from no argument or variable whose address is in FRAM")
+    return place
+
+
+def _split(lower: Lowering, value: Value) -> Place | None:
+    """A pointer as the address of a buffer, the same in all lanes, and a signed distance of 32 bits.
+
+    What is accessed through a pointer that comes from a buffer's lies in that buffer (LLVM's rule for pointers based on
+    one another), which is below 2 GiB: the low word of the sum of all indices tells the distance.
+    """
+    indices: list[Value] = []
+    while isinstance(value, Instr) and value.op.name == "ptr_add":
+        indices.append(value.operands[1])
+        value = value.operands[0]
+    offset = _root_offset(lower, value)
+    if offset not in lower.places.biased or value.type.space in NEAR:
+        return None
+    start = lower.places.biased[offset]
+    if start + 8 > 4 * lower.places.direct:
+        return None  # too many parameters: the root is no FRAM word
+    distance: Source = 0
+    for index in indices:
+        distance = lower.add(lower.sources(index)[0], distance)
+    return Place((distance,), (parameter_word(lower, start), parameter_word(lower, start + 4)))
+
+
+def _root_offset(lower: Lowering, value: Value) -> int:
+    """Where the address of a buffer lies in the parameter area; -1 if it does not."""
+    if isinstance(value, Parameter) and not value.is_by_value:
+        return lower.places.params[lower.kernel.params.index(value)]
+    if isinstance(value, Instr) and value.op.name == "global_addr":
+        return lower.places.symbols.get(str(value.attr("symbol")), -1)
+    return -1
+
+
+def _load(lower: Lowering, instr: Instr) -> None:
+    place = _pointer(lower, instr, instr.operands[0])
+    lower.give(instr, *fetch(lower, instr.type, place, int(instr.attr("align"))))
+
+
+def _store(lower: Lowering, instr: Instr) -> None:
+    value, pointer = instr.operands
+    place = _pointer(lower, instr, pointer)
+    keep(lower, value.type, lower.sources(value), place, int(instr.attr("align")))
+
+
+def _atomic(lower: Lowering, instr: Instr) -> None:
+    pointer, *values = instr.operands
+    operation = _ATOMICS[instr.op.name]
+    if instr.type.bits != 32:
+        raise lower.unsupported(instr)
+    at = _pointer(lower, instr, pointer)
+    *compared, value = (lower.one(item) for item in values)
+    (result,) = lower.values.words(instr)
+    first = compared[0] if compared else None
+    lower.append(Atomic(operation, at.memory, at.address, value, first, result, root=at.root, location=lower.location))
+
+
+def _fence(lower: Lowering, instr: Instr) -> None:
+    lower.append(Fence(lower.location))
+
+
+# --- addresses ---------------------------------------------------------------------------------------------------
+
+
+def load_parameter(lower: Lowering, kernel: Kernel, parameter: Parameter) -> None:
+    """Give a parameter its words: from the parameter area, or its address there for a struct by value."""
+    offset = lower.places.params[kernel.params.index(parameter)]
+    words = lower.values.words(parameter)
+    found: list[Source] = []
+    if parameter.is_by_value:
+        found.append(lower.add(scalar(lower, PARAMS), offset))
+    else:
+        found += [parameter_word(lower, offset + 4 * index) for index in range(len(words))]
+    copy(lower, words, tuple(found))
+
+
+def copy(lower: Lowering, targets: tuple[Word, ...], sources: tuple[Source, ...]) -> None:
+    """Words that are defined as others."""
+    for target, source in zip(targets, sources, strict=True):
+        lower.append(Pe("MOVE.U32", (Read(source),), target, location=lower.location))
+
+
+def parameter_word(lower: Lowering, offset: int) -> Word:
+    """A word of the parameter area."""
+    if offset < 4 * lower.places.direct:
+        return scalar(lower, f"[w{offset // 4}]")
+    result = Word()
+    address = (lower.add(scalar(lower, PARAMS), offset),)
+    lower.append(Access(Memory.SRAM, 32, address, result, location=lower.location))
+    return result
+
+
+def _global_addr(lower: Lowering, instr: Instr) -> None:
+    """A shared variable lies in the part of its own block, where several share one."""
+    symbol, places = str(instr.attr("symbol")), lower.places
+    if symbol in places.shared:
+        own = lower.multiply(group(lower), places.shared_size)
+        lower.give(instr, lower.add(lower.add(scalar(lower, SHARED), own), places.shared[symbol]))
+        return
+    offset = places.symbols[symbol]
+    lower.give(instr, parameter_word(lower, offset), parameter_word(lower, offset + 4))
+
+
+def _ptr_add(lower: Lowering, instr: Instr) -> None:
+    base, index = (lower.sources(value) for value in instr.operands)
+    if len(base) == 1:
+        lower.give(instr, lower.add(base[0], index[0]))
+    elif len(index) == 1:
+        lower.give(instr, *wide.add_signed(lower, (base[0], base[1]), index[0]))
+    else:
+        lower.give(instr, *wide.add(lower, (base[0], base[1]), (index[0], index[1])))
+
+
+def _cast(lower: Lowering, instr: Instr) -> None:
+    """A generic pointer to near memory carries the window of its space in its high word."""
+    source = instr.operands[0]
+    words, target = lower.sources(source), instr.type
+    if words_of(target) == 1:
+        lower.give(instr, words[0])
+    elif len(words) == 1:
+        space = source.type.space
+        lower.give(instr, words[0], _WINDOWS.get(space, 0) if space else 0)
+    else:
+        lower.give(instr, *words)
+
+
+def _ptrtoint(lower: Lowering, instr: Instr) -> None:
+    words = (*lower.sources(instr.operands[0]), 0)
+    kind = instr.type
+    if kind.bits == 64:
+        lower.give(instr, words[0], words[1])
+    else:
+        lower.give(instr, words[0] if kind.bits == 32 else lower.both(words[0], kind.mask))
+
+
+def _inttoptr(lower: Lowering, instr: Instr) -> None:
+    words = (*lower.sources(instr.operands[0]), 0)
+    lower.give(instr, *words[: words_of(instr.type)])
+
+
+def _is_space(lower: Lowering, instr: Instr) -> None:
+    source, wanted = instr.operands[0], Space(str(instr.attr("space")))
+    if source.type.space is not Space.GENERIC:
+        lower.give(instr, int(source.type.space is wanted))
+        return
+    _, high = lower.two(source)
+    if wanted in _WINDOWS:
+        lower.give(instr, lower.compare("CMP.U32.EQ", high, _WINDOWS[wanted]))
+    elif wanted is Space.GLOBAL:
+        lower.give(instr, lower.compare("CMP.U32.LT", high, min(_WINDOWS.values())))
+    else:
+        lower.give(instr, 0)
+
+
+RULES: Mapping[str, Rule] = {
+    "load": _load,
+    "store": _store,
+    **dict.fromkeys(_ATOMICS, _atomic),
+    "fence": _fence,
+    "global_addr": _global_addr,
+    "ptr_add": _ptr_add,
+    "space_cast": _cast,
+    "ptrtoint": _ptrtoint,
+    "inttoptr": _inttoptr,
+    "is_space": _is_space,
+}
+
+__all__ = ["NEAR", "RULES"]

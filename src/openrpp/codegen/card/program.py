@@ -1,0 +1,189 @@
+"""A kernel as a program of the card: its machine code, and what a launch must provide."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from openrpp.codegen.card.allocate import Allocator, NoRoom
+from openrpp.codegen.card.clean import without_dead
+from openrpp.codegen.card.flow import Demoted, Flow, Item
+from openrpp.codegen.card.lowering import Lowering, Places
+from openrpp.codegen.card.naive import Naive
+from openrpp.codegen.card.planes import PROGRAM_PARAMS
+from openrpp.codegen.card.scalars import OutOfScalars
+from openrpp.codegen.card.steps import Word
+from openrpp.codegen.card.values import Values
+from openrpp.codegen.errors import Unsupported
+from openrpp.isa.assembler import assemble
+from openrpp.isa.program import Kernel as Machine
+from openrpp.kir.floats import ENCODE
+from openrpp.kir.ir import Instr, Kernel, Module, Value
+from openrpp.kir.layout import private_layout, shared_layout, symbols
+from openrpp.kir.ops.form import Effect
+from openrpp.kir.ops.threads import WARP
+from openrpp.kir.types import Space
+
+Triple = tuple[int, int, int]
+Argument = int | float | bytes | np.generic
+_JUMP_REACH = 1 << 16
+_DIRECT = 60
+_MOST_THREADS = 8160  # 255 warps
+_WIPE = "COPY VAB, IAB\nCOPY VAB, ICD\nCOPYEXT VAB, IEF\nCOPYEXT VAB, IGH\n##\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Machine code of a kernel for one block shape.
+
+    The parameter area holds the arguments at `offsets`, the addresses of `symbols`, and the geometry. A launch passes
+    the SRAM addresses of `planes_bytes` of scratch, of the parameter area, of `shared_bytes` and `private_bytes`.
+    """
+
+    machine: Machine
+    kernel: Kernel
+    block: Triple
+    places: Places
+    symbols: tuple[str, ...]
+    area_bytes: int
+    planes_bytes: int
+    shared_bytes: int
+    private_bytes: int
+    columns: int
+
+    def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
+        """The parameter area of a launch. `first` is the index of its first block along x."""
+        found = bytearray(self.area_bytes)
+        for parameter, arg, offset in zip(self.kernel.params, args, self.places.params, strict=True):
+            if isinstance(arg, bytes):
+                content = arg
+            elif parameter.type.is_float:
+                content = struct.pack("<Q", ENCODE[parameter.type](float(arg)))[: parameter.type.bytes]
+            else:
+                content = struct.pack("<Q", int(arg) & parameter.type.mask)[: parameter.type.bytes]
+            found[offset : offset + len(content)] = content
+        for name in self.symbols:
+            struct.pack_into("<Q", found, self.places.symbols[name], addresses[name])
+        for offset, biased in self.places.biased.items():
+            (address,) = struct.unpack_from("<Q", found, offset)
+            struct.pack_into("<Q", found, biased, (address - (1 << 31)) & ((1 << 64) - 1))
+        struct.pack_into("<4I", found, self.places.geometry, *grid, first)
+        return bytes(found)
+
+
+def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], int, int]:
+    """(places, variables whose addresses are passed, bytes of the area, bytes of shared memory)."""
+    offsets: list[int] = []
+    end = 0
+    for parameter in kernel.params:
+        size, align = (parameter.size, max(parameter.align, 8)) if parameter.is_by_value else (8, 8)
+        offsets.append(-(-end // align) * align)
+        end = offsets[-1] + size
+    end = -(-end // 8) * 8
+    device = tuple(name for name in symbols(kernel) if module.globals[name].space is not Space.SHARED)
+    known = {name: end + 8 * index for index, name in enumerate(device)}
+    end += 8 * len(device)
+    pointers = [offset for offset, param in zip(offsets, kernel.params, strict=True) if param.type.is_pointer]
+    pointers = [offset for offset in pointers if not kernel.params[offsets.index(offset)].is_by_value]
+    biased = {offset: end + 8 * index for index, offset in enumerate((*pointers, *known.values()))}
+    end += 8 * len(biased)
+    shared, private = shared_layout(module, kernel), private_layout(kernel)
+    size = -(-private.size // 16) * 16
+    shared_size = -(-shared.size // 16) * 16
+    made = Places(
+        dict(shared.offsets), dict(private.offsets), tuple(offsets), known, end, size, shared_size, biased=biased
+    )
+    return made, device, end + 16, shared.size
+
+
+def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int, int, int]:
+    """(text, columns, planes, direct words) by the optimising back end."""
+    lanes_only: set[Value] = set()
+    while True:
+        lowering = Lowering(kernel, block, Values(), places)
+        flow = Flow(kernel, lowering, lanes_only)
+        try:
+            items = without_dead(flow.run())
+            back = _allocated(items, flow.scalars, block[0] * block[1] * block[2] * kernel.merge)
+        except Demoted as demoted:
+            lanes_only.add(demoted.value)
+            continue
+        except OutOfScalars as out:
+            lanes_only.add(_least_needed(kernel, flow, out))
+            continue
+        return back.text.text(), back.text.columns, len(back.planes), 0
+
+
+def _allocated(items: list[Item], scalars: set[Word], threads: int) -> Allocator:
+    """Registers and columns, with as many pairs kept through loops as can be."""
+    for pins in (2, 1, 0):
+        back = Allocator(items, scalars, threads, pins)
+        try:
+            back.run()
+        except NoRoom:
+            continue
+        return back
+    raise AssertionError("four pairs are enough for any single operation")
+
+
+def _check_merging(module: Module, kernel: Kernel, block: Triple) -> None:
+    """Whether the blocks that the kernel merges can share a block of the card. Raises Unsupported."""
+    threads = block[0] * block[1] * block[2]
+    if threads * kernel.merge > _MOST_THREADS:
+        sentence = f"{kernel.merge} merged blocks of {threads} threads; a block of the card has {_MOST_THREADS} at most"
+        raise Unsupported(sentence, kernel.name, kernel.location)
+    if kernel.merge == 1:
+        return
+    warps = (instr for instr in kernel.instructions() if instr.effect is Effect.WARP or instr.op.name == "laneid")
+    if threads % WARP and (first := next(warps, None)) is not None:
+        sentence = f"blocks of {threads} threads cannot be merged: '{first.op.name}' needs whole warps"
+        raise Unsupported(sentence, kernel.name, first.location)
+    if any(module.globals[name].dynamic for name in symbols(kernel)):
+        sentence = "blocks with dynamic shared memory cannot be merged"
+        raise Unsupported(sentence, kernel.name, kernel.location)
+
+
+def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars) -> Value:
+    """A scalar value that moves to the lanes: no loop counter if there is another."""
+    known = [flow.origin[word] for word in out.words if word in flow.origin]
+    if not known:
+        raise Unsupported("more scalar values are alive at once than there are registers", kernel.name, kernel.location)
+    return next((value for value in known if isinstance(value, Instr)), known[0])
+
+
+def compile(module: Module, name: str, block: Triple, *, naive: bool = False) -> Program:
+    """A kernel of a module as a program, optimised or by the plain back end. Raises Unsupported."""
+    kernel = module.kernels[name]
+    _check_merging(module, kernel, block)
+    places, device, area, _ = _places(module, kernel)
+    places = replace(places, direct=min(area // 4, _DIRECT))
+    words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))
+    header = "".join(f".param .u32 {word}\n" for word in words)
+    if naive:
+        if kernel.merge > 1:
+            raise Unsupported("the plain back end does not merge blocks", name, kernel.location)
+        plain = Naive(kernel, Lowering(kernel, block, Values(), places))
+        text, columns, planes = plain.run(), plain.text.columns, plain.planes
+    else:
+        text, columns, planes, _ = _optimised(kernel, block, places)
+        text = "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE + text
+    machine = assemble(header + text, name)
+    if len(machine.words) > _JUMP_REACH:
+        sentence = f"the program has {len(machine.words)} words; jumps reach {_JUMP_REACH}"
+        raise Unsupported(sentence, name, kernel.location)
+    threads = block[0] * block[1] * block[2] * kernel.merge
+    return Program(
+        machine,
+        kernel,
+        block,
+        places,
+        device,
+        area,
+        planes * 4 * threads,
+        places.shared_size * kernel.merge,
+        places.private_size * threads,
+        columns,
+    )

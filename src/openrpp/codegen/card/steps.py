@@ -1,0 +1,172 @@
+"""Machine operations on virtual values: what kernel IR is lowered to before registers are chosen.
+
+`mask` of a step is the word that is not zero in active lanes; None where the back end knows it otherwise, or all are.
+
+A `Word` is 32 bits of every lane. Values of up to 32 bits are one word (integers zero-extended, an i1 is 0 or 1, 16-bit
+floats are their bits), 64-bit values two, low word first. A step is one operation of a column; which registers it uses,
+and what stays in memory, is decided later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from openrpp.kir.location import Location
+
+
+@dataclass(eq=False, slots=True)
+class Word:
+    """A 32-bit value per lane."""
+
+    name: str = ""
+
+
+Source = Word | int
+"""An operand: a value per lane, or the bits of a constant."""
+
+
+class Part(Enum):
+    """Which bits of a word an operand of a machine operation is."""
+
+    PAIR = "pair"
+    LOW = "low"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An operand."""
+
+    source: Source
+    part: Part = Part.PAIR
+
+
+@dataclass(slots=True)
+class Pe:
+    """An operation of the processing element.
+
+    `text` is the mnemonic, `reads` its operands in order. The result is a word (PAIR) or the low half of one (LOW),
+    whose high half means nothing.
+    """
+
+    text: str
+    reads: tuple[Read, ...]
+    result: Word
+    makes: Part = Part.PAIR
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A word that is the same in all lanes: the content of a scalar register pair, of a FRAM word or a built-in."""
+
+    register: str
+    result: Word
+    location: Location | None = None
+
+
+class Memory(Enum):
+    """Which memory an access goes to."""
+
+    SRAM = "sram"
+    DDR = "ddr"
+
+
+@dataclass(slots=True)
+class Access:
+    """A load (`result`) or store (`value`) of 8, 16 or 32 bits by the active lanes.
+
+    SRAM addresses are one word. In DDR the word is signed and counts from a `root` of two words, which is the same in
+    all lanes.
+    """
+
+    memory: Memory
+    bits: int
+    address: tuple[Source, ...]
+    result: Word | None = None
+    value: Source | None = None
+    mask: Word | None = None
+    root: tuple[Source, Source] | None = None
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Atomic:
+    """An atomic of the active lanes; `result` is what stood there."""
+
+    operation: str
+    memory: Memory
+    address: tuple[Source, ...]
+    value: Source
+    compared: Source | None
+    result: Word
+    mask: Word | None = None
+    root: tuple[Source, Source] | None = None
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Ballot:
+    """Bit k of `result` is whether lane k of the warp is active and its `predicate` is not zero."""
+
+    predicate: Source
+    result: Word
+    mask: Word | None = None
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Lane:
+    """The number of the thread in its block."""
+
+    result: Word
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Active:
+    """1 in active lanes, 0 in others."""
+
+    result: Word
+    mask: Word | None = None
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Fence:
+    """Stores before it are seen by loads of all lanes behind it."""
+
+    location: Location | None = None
+
+
+Step = Pe | Scalar | Access | Atomic | Ballot | Lane | Active | Fence
+
+
+def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:
+    """Replace each operand of a step by what a function makes of it; masks are left alone."""
+    if isinstance(step, Pe):
+        step.reads = tuple(Read(work(read.source), read.part) for read in step.reads)
+    elif isinstance(step, Access | Atomic):
+        step.address = tuple(work(source) for source in step.address)
+        step.root = (work(step.root[0]), work(step.root[1])) if step.root else None
+        if step.value is not None:
+            step.value = work(step.value)
+        if isinstance(step, Atomic) and step.compared is not None:
+            step.compared = work(step.compared)
+    elif isinstance(step, Ballot):
+        step.predicate = work(step.predicate)
+
+
+def operands(step: Step) -> Iterator[Source]:
+    """All operands of a step, its mask included."""
+    found: list[Source] = []
+
+    def note(source: Source) -> Source:
+        found.append(source)
+        return source
+
+    for_each_read(step, note)
+    mask = getattr(step, "mask", None)
+    return iter([*found, mask] if isinstance(mask, Word) else found)

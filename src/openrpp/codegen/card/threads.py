@@ -1,0 +1,154 @@
+"""Thread indices and warp operations as machine operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from openrpp.codegen.card.lowering import Lowering, Rule
+from openrpp.codegen.card.memory import PRIVATE, divided, group, lane, parameter_word, scalar
+from openrpp.codegen.card.steps import Ballot, Fence, Part, Read, Source, Word
+from openrpp.kir.ir import Instr
+from openrpp.kir.ops.threads import AXES
+
+BLOCK_INDEX = {"x": "S28", "y": "S29", "z": "S30"}
+GRID_WORDS = 4
+"""Words of the geometry in the parameter area: the grid's extents, then the first block along x of this launch."""
+
+
+def thread(lower: Lowering) -> Source:
+    """The number of the thread in its CUDA block."""
+    x, y, z = lower.block
+    number = lane(lower)
+    if lower.kernel.merge == 1:
+        return number
+    return lower.sub(number, lower.multiply(group(lower), x * y * z))
+
+
+def inside_grid(lower: Lowering) -> Source:
+    """Whether the CUDA block of a lane is one of the grid."""
+    return lower.compare("CMP.U32.LT", _block_x(lower), parameter_word(lower, lower.places.geometry))
+
+
+def _block_x(lower: Lowering) -> Source:
+    index = lower.add(scalar(lower, BLOCK_INDEX["x"]), parameter_word(lower, lower.places.geometry + 12))
+    return lower.add(group(lower), lower.multiply(index, lower.kernel.merge) if lower.kernel.merge > 1 else index)
+
+
+def _tid(lower: Lowering, instr: Instr) -> None:
+    x, y, z = lower.block
+    axis = AXES.index(str(instr.attr("axis")))
+    threads = x * y * z
+    if lower.block[axis] == 1:
+        lower.give(instr, 0)
+        return
+    number = thread(lower)
+    row = divided(lower, number, x, threads - 1)
+    if axis == 0:
+        lower.give(instr, number if y * z == 1 else lower.sub(number, lower.multiply(row, x)))
+        return
+    plane = divided(lower, row, y, threads // x)
+    lower.give(instr, plane if axis == 2 else (row if z == 1 else lower.sub(row, lower.multiply(plane, y))))
+
+
+def _ctaid(lower: Lowering, instr: Instr) -> None:
+    axis = str(instr.attr("axis"))
+    lower.give(instr, _block_x(lower) if axis == "x" else scalar(lower, BLOCK_INDEX[axis]))
+
+
+def _ntid(lower: Lowering, instr: Instr) -> None:
+    lower.give(instr, lower.block[AXES.index(str(instr.attr("axis")))])
+
+
+def _nctaid(lower: Lowering, instr: Instr) -> None:
+    lower.give(instr, parameter_word(lower, lower.places.geometry + 4 * AXES.index(str(instr.attr("axis")))))
+
+
+def _warp_lane(lower: Lowering) -> Source:
+    return lower.both(lane(lower), 31)
+
+
+def _laneid(lower: Lowering, instr: Instr) -> None:
+    lower.give(instr, _warp_lane(lower))
+
+
+def _local_addr(lower: Lowering, instr: Instr) -> None:
+    places = lower.places
+    own = lower.multiply(lane(lower), places.private_size)
+    start = lower.add(scalar(lower, PRIVATE), own)
+    lower.give(instr, lower.add(start, places.private[str(instr.attr("symbol"))]))
+
+
+# --- warps -------------------------------------------------------------------------------------------------------
+
+
+def _ballot_of(lower: Lowering, predicate: Source) -> Word:
+    result = Word()
+    lower.append(Ballot(predicate, result, location=lower.location))
+    return result
+
+
+def _members(lower: Lowering, instr: Instr) -> Source:
+    """The lanes that meet: active ones that the mask names."""
+    return lower.both(_ballot_of(lower, 1), lower.one(instr.operands[0]))
+
+
+def _ballot(lower: Lowering, instr: Instr) -> None:
+    mask, predicate = (lower.one(value) for value in instr.operands)
+    lower.give(instr, lower.both(_ballot_of(lower, predicate), mask))
+
+
+def _vote_any(lower: Lowering, instr: Instr) -> None:
+    mask, predicate = (lower.one(value) for value in instr.operands)
+    lower.give(instr, lower.compare("CMP.U32.NE", lower.both(_ballot_of(lower, predicate), mask), 0))
+
+
+def _vote_all(lower: Lowering, instr: Instr) -> None:
+    mask, predicate = (lower.one(value) for value in instr.operands)
+    votes = lower.both(_ballot_of(lower, predicate), mask)
+    lower.give(instr, lower.compare("CMP.U32.EQ", votes, _members(lower, instr)))
+
+
+def _activemask(lower: Lowering, instr: Instr) -> None:
+    lower.give(instr, _ballot_of(lower, 1))
+
+
+def _shuffle(lower: Lowering, instr: Instr) -> None:
+    """A 32-bit shuffle in segments of a warp: the own value where the source lane does not meet."""
+    _, value, by, width = instr.operands
+    if value.type.bits > 32 or lower.sources(width) != (32,):
+        raise lower.unsupported(instr)
+    given, distance, mine = lower.one(value), lower.one(by), _warp_lane(lower)
+    if instr.op.name == "shfl_idx":
+        wanted, inside = lower.both(distance, 31), 1
+    elif instr.op.name == "shfl_up":
+        wanted, inside = lower.sub(mine, distance), lower.compare("CMP.U32.LE", distance, mine)
+    elif instr.op.name == "shfl_down":
+        wanted = lower.add(mine, distance)
+        inside = lower.compare("CMP.U32.LT", distance, lower.sub(32, mine))
+    else:
+        wanted = lower.exclusive(mine, distance)
+        inside = lower.compare("CMP.U32.LT", wanted, 32)
+    source = lower.both(wanted, 31)
+    there = lower.both(lower.shift("SHR.U32", _members(lower, instr), source), 1)
+    moved = lower.pe("SHFL.IDX.U32", given, Read(source, Part.LOW))
+    lower.give(instr, lower.select(lower.both(there, inside), moved, given))
+
+
+def _warp_sync(lower: Lowering, instr: Instr) -> None:
+    lower.append(Fence(lower.location))
+
+
+RULES: Mapping[str, Rule] = {
+    "tid": _tid,
+    "ctaid": _ctaid,
+    "ntid": _ntid,
+    "nctaid": _nctaid,
+    "laneid": _laneid,
+    "local_addr": _local_addr,
+    "ballot": _ballot,
+    "vote_any": _vote_any,
+    "vote_all": _vote_all,
+    "activemask": _activemask,
+    **dict.fromkeys(("shfl_idx", "shfl_up", "shfl_down", "shfl_xor"), _shuffle),
+    "warp_sync": _warp_sync,
+}

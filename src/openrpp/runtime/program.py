@@ -1,0 +1,247 @@
+"""Programs in kernel IR on a card: their variables in its memory, their kernels ready to be launched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from openrpp.isa.suggest import did_you_mean
+from openrpp.kir.ir import Global, Kernel, Module
+from openrpp.kir.types import Space
+from openrpp.machine.faults import LaunchError
+from openrpp.runtime.buffer import Buffer
+from openrpp.runtime.clock import Phase
+from openrpp.runtime.costs import LaunchKind
+from openrpp.runtime.engines import Call, engine_named
+from openrpp.runtime.legality import check_shared, checked_shape
+from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
+from openrpp.runtime.schedule import Frontier
+from openrpp.runtime.values import Value, pack
+from openrpp.storage import Cache
+
+if TYPE_CHECKING:
+    from openrpp.kir.check import Progress
+    from openrpp.kir.check import Report as CheckReport
+    from openrpp.runtime.card import Card
+    from openrpp.runtime.stream import Stream
+
+UNTIMED: Final = "unknown until the kernel is compiled to the card's machine code"
+"""Why a launch of kernel IR has no card time."""
+
+
+@dataclass(frozen=True)
+class ProgramReport:
+    """One launch of kernel IR.
+
+    `engine` ran it in `host_seconds` of host time, after `compile_seconds` in which it was made ready. What it would
+    take on the card is not known until it is compiled to the card's machine code, so `seconds` is None. `output` is
+    what it printed; `dropped` printf calls found no room.
+    """
+
+    kernel: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    engine: str
+    host_seconds: float
+    compile_seconds: float
+    output: str = ""
+    dropped: int = 0
+
+    @property
+    def seconds(self) -> None:
+        """Card time: not known."""
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-able dictionary."""
+        return {
+            "kernel": self.kernel,
+            "grid": list(self.grid),
+            "block": list(self.block),
+            "engine": self.engine,
+            "seconds": None,
+            "seconds_note": UNTIMED,
+            "host_seconds": self.host_seconds,
+            "compile_host_seconds": self.compile_seconds,
+            "output": self.output,
+            "dropped_prints": self.dropped,
+        }
+
+
+@dataclass
+class ProgramOperation:
+    """A launch of kernel IR, for streams and graphs."""
+
+    function: ProgramFunction
+    grid: Extent
+    block: Extent
+    args: list[Value]
+    shared_bytes: int = 0
+
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+        return self.function.name
+
+    def check(self, card: Card) -> None:
+        """Raises LaunchError or BufferFreed for a launch that cannot start."""
+        self.call(card)
+
+    def call(self, card: Card) -> Call:
+        """The checked launch. Raises LaunchError or BufferFreed."""
+        function, kernel = self.function, self.function.kernel
+        module = function.program.module
+        shape = checked_shape(card.arch, self.name, kernel, axes(self.grid), axes(self.block))
+        check_shared(card.arch, self.name, module, kernel, self.shared_bytes)
+        values = pack(card, self.name, kernel, self.args)
+        variables = function.program.addresses
+        return Call(
+            module, kernel.name, self.name, *shape, values, variables, int(self.shared_bytes), function.program.store
+        )
+
+    def update(self, card: Card, changes: dict[str, Value]) -> None:
+        """Replace arguments by parameter name. Raises LaunchError for an unknown name or an unfit value."""
+        names = [param.name for param in self.function.kernel.params]
+        args = list(self.args)
+        for name, value in changes.items():
+            if name not in names:
+                raise LaunchError(f"kernel {self.name} has no parameter {name}; there are {', '.join(names) or 'none'}")
+            args[names.index(name)] = value
+        pack(card, self.name, self.function.kernel, args)
+        self.args = args
+
+    def issue(self, card: Card, before: Frontier, stream: str, kind: LaunchKind) -> tuple[Frontier, ProgramReport]:
+        """Run it now. The schedule gets the cost of the launch, which is known, and no time for the kernel."""
+        call = self.call(card)
+        begun = time.perf_counter()
+        ran = engine_named(card.engine)(card, call)
+        prepared = time.perf_counter() - begun - ran.seconds
+        card.untimed += 1
+        schedule = card.schedule
+        low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
+        work = schedule.submit(self.name, stream, (low, nominal, high), before.all)
+        report = ProgramReport(
+            self.name, call.grid, call.block, card.engine, ran.seconds, prepared, ran.output, ran.dropped
+        )
+        return Frontier((work,)), report
+
+
+Operation = KernelOperation | CopyOperation | ProgramOperation
+"""What a stream carries out and a graph keeps."""
+
+
+class ProgramFunction:
+    """A kernel of a program: `function(grid, block, *args)` launches it. `name` is what messages call it."""
+
+    def __init__(self, program: Program, kernel: Kernel, name: str) -> None:
+        self.program = program
+        self.kernel = kernel
+        self.name = name
+
+    def __call__(
+        self, grid: Extent, block: Extent, *args: Value, shared_bytes: int = 0, stream: Stream | None = None
+    ) -> ProgramReport | None:
+        """Launch on a stream (the card's own by default).
+
+        Args:
+            grid: blocks along x, y, z; missing axes are 1; x up to 2^31 - 1.
+            block: threads along x, y, z; at most 8160 in all, or the kernel's launch bounds.
+            args: one per parameter, see `openrpp.runtime.values.Value`.
+            shared_bytes: dynamic shared memory.
+            stream: where to queue it.
+
+        Returns the launch's report, or None while the stream is captured: nothing runs then.
+        Raises LaunchError and BufferFreed before anything runs, KernelFault when the kernel is stopped, CodegenError
+        where the native engine cannot translate it.
+        """
+        card = self.program.card
+        target = stream or card.default_stream
+        if target.card is not card:
+            raise LaunchError(f"stream {target.name} belongs to another card than kernel {self.name}")
+        return target.issue(ProgramOperation(self, grid, block, list(args), shared_bytes))
+
+    def check(
+        self,
+        grid: Extent,
+        block: Extent,
+        *args: Value,
+        checks: str = "all",
+        shared_bytes: int = 0,
+        unwritten: Collection[Buffer] = (),
+        progress: Callable[[Progress], None] | None = None,
+    ) -> CheckReport:
+        """Run the kernel on the interpreter and find mistakes: see `openrpp.kir.check`.
+
+        Args:
+            grid, block, args, shared_bytes: as for a launch.
+            checks: some of "memory", "init", "race", "sync", separated by commas, or "all".
+            unwritten: buffers that hold nothing yet; whole allocations.
+            progress: told how far it has come.
+
+        Memory is then as the kernel left it, less what it did wrong. Takes no card time. Raises LaunchError and
+        BufferFreed.
+        """
+        from openrpp.runtime.checking import checked, parse_checks
+
+        card, names = self.program.card, parse_checks(checks)
+        call = ProgramOperation(self, grid, block, list(args), shared_bytes).call(card)
+        return checked(card, call, args, names, unwritten, progress)
+
+    def __repr__(self) -> str:
+        return f"ProgramFunction({self.name})"
+
+
+class Program(Mapping[str, ProgramFunction]):
+    """A kernel IR module on a card. Made by `Card.program`.
+
+    Its device and constant variables live in the card's DDR as long as the program does; they get their initial
+    content when the program is made. `labels` maps symbols of kernels to what messages call them;
+    `store` keeps compiled code between processes.
+    """
+
+    def __init__(
+        self, card: Card, module: Module, labels: Mapping[str, str] | None = None, store: Cache | None = None
+    ) -> None:
+        self.card = card
+        self.module = module
+        self.store = store or Cache()
+        self.variables: dict[str, Buffer] = {}
+        self._labels = dict(labels or {})
+        variables = [item for item in module.globals.values() if item.space is not Space.SHARED]
+        for item in variables:
+            self.variables[item.name] = card.empty((max(item.size, 1),), np.uint8)
+        self.addresses = {name: buffer.address for name, buffer in self.variables.items()}
+        for item in variables:
+            self._fill(item)
+
+    def _fill(self, variable: Global) -> None:
+        """Give a variable its initial content; like the rest of loading a program, it takes no card time."""
+        content = bytearray(variable.data or bytes(max(variable.size, 1)))
+        for offset, symbol, addend in variable.relocations:
+            content[offset : offset + 8] = (self.addresses[symbol] + addend).to_bytes(8, "little")
+        self.card.device.write(self.addresses[variable.name], np.frombuffer(bytes(content), np.uint8))
+
+    def __getitem__(self, symbol: str) -> ProgramFunction:
+        """The kernel of that symbol. Raises LaunchError with the names that there are."""
+        kernel = self.module.kernels.get(symbol)
+        if kernel is None:
+            known = self.module.kernels
+            hint = did_you_mean(symbol, known) or f"; it has {', '.join(known) or 'none'}"
+            raise LaunchError(f"{self.module.name or 'the program'} has no kernel {symbol}{hint}")
+        return ProgramFunction(self, kernel, self._labels.get(symbol, symbol))
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self.module.kernels
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.module.kernels)
+
+    def __len__(self) -> int:
+        return len(self.module.kernels)
+
+    def __repr__(self) -> str:
+        return f"Program({self.module.name}: {', '.join(self.module.kernels)})"

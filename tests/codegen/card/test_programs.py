@@ -20,6 +20,7 @@ from openrpp.kir.parser import parse_module
 from .support import Board, expanded
 
 SOURCE = r"""
+#include <cuda_fp16.h>
 extern "C" __global__ void saxpy(int n, float a, const float *x, float *y) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) y[i] = a * x[i] + y[i];
@@ -70,6 +71,18 @@ extern "C" __global__ void histogram(const unsigned char *x, int *bins, int n) {
         atomicAdd(&mine[x[i] & 15], 1);
     __syncthreads();
     if (threadIdx.x < 16) atomicAdd(&bins[threadIdx.x], mine[threadIdx.x]);
+}
+struct Row { float *values; int count; };
+extern "C" __global__ void rows(const Row *table, float *sums) {
+    int i = threadIdx.x;
+    float sum = 0;
+    for (int k = 0; k < table[i].count; k++) sum += table[i].values[k];
+    sums[i] = sum;
+}
+extern "C" __global__ void halves(const __half *x, __half *y, short *z) {
+    int i = threadIdx.x;
+    y[i] = x[i] * x[(i + 1) & 31] + __float2half(0.5f);
+    if (i & 1) z[i] = (short)(z[i] * 3);
 }
 """
 rng = np.random.default_rng(20)
@@ -125,6 +138,26 @@ def histogram(board: Board, program: Program) -> None:
     assert np.array_equal(board.read(b, bins), np.bincount(x & 15, minlength=16))
 
 
+def rows(board: Board, program: Program) -> None:
+    """Pointers from memory; a row of no values has none."""
+    counts = rng.integers(0, 5, 32)
+    values = [rng.integers(0, 9, count).astype(np.float32) for count in counts]
+    table = np.zeros(32, np.dtype([("values", "<u8"), ("count", "<i4"), ("_", "<i4")]))
+    table["values"] = [board.place(item) if item.size else 0 for item in values]
+    table["count"] = counts
+    a, b = board.place(table), board.place(np.zeros(32, np.float32))
+    board.launch(program, (1, 1, 1), [a, b], {})
+    assert board.read(b, np.zeros(32, np.float32)).tolist() == [float(item.sum()) for item in values]
+
+
+def halves(board: Board, program: Program) -> None:
+    x, z = rng.normal(size=32).astype(np.float16), rng.integers(-9000, 9000, 32).astype(np.int16)
+    a, b, c = board.place(x), board.place(np.zeros_like(x)), board.place(z)
+    board.launch(program, (1, 1, 1), [a, b, c], {})
+    assert np.array_equal(board.read(b, x), x * np.roll(x, -1) + np.float16(0.5))
+    assert np.array_equal(board.read(c, z), np.where(np.arange(32) % 2, z * 3, z))
+
+
 CASES: dict[str, tuple[tuple[int, int, int], Check]] = {
     "saxpy": ((128, 1, 1), saxpy),
     "reduce": ((64, 1, 1), reduce),
@@ -132,6 +165,8 @@ CASES: dict[str, tuple[tuple[int, int, int], Check]] = {
     "tiled": ((8, 8, 1), product),
     "collatz": ((64, 1, 1), collatz),
     "histogram": ((64, 1, 1), histogram),
+    "rows": ((32, 1, 1), rows),
+    "halves": ((32, 1, 1), halves),
 }
 
 

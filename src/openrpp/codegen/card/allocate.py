@@ -516,7 +516,9 @@ class Allocator:
         if item.memory is Memory.SRAM:
             self._set_address(item.address[0], 0)
             return "[DVA]", access
-        assert item.root is not None
+        if item.root is None:
+            self._set_address(item.address[0], 0)
+            return "[{}:DVA]", access
         access.scalar += self._root(item.root, access)
         self._set_address(item.address[0], 1 << 31)
         return "[DS10 + DVA]", access
@@ -551,10 +553,11 @@ class Allocator:
     def _access(self, item: Access) -> None:
         is_near = item.memory is Memory.SRAM
         kind = {8: ".U8", 16: "", 32: ".W32"}[item.bits] if is_near else f".D{item.bits}"
-        if item.mask is not None and item.value is None:
+        if item.mask is not None and item.value is None and (is_near and item.bits == 16):
             item = self._harmless(item, item.mask)
         place, op = self._point(item)
-        mask, value = self._extra(op, item, item.value)
+        high, mask, value = self._extra(op, item, item.value)
+        place = place.format(_LOW.get(high, ""))
         masked = f"{_LOW[mask]}, " if mask else ""
         suffix = f"{'MASK' if mask else ''}{kind}"
         if item.value is not None:
@@ -578,20 +581,19 @@ class Allocator:
         self._pe("CVT.U16.U32", (Read(loose, Part.LOW),), item.result)
 
     def _harmless(self, item: Access, mask: Word) -> Access:
-        """A load for all lanes: those outside of the mask read the start of the buffer, or the parameter area."""
-        start: Source = 0
-        if item.memory is Memory.SRAM:
-            start = Word()
-            self.at_use[start] = "[params]"
-            self.scalars.add(start)
+        """A load for all lanes: those outside of the mask read the parameter area. No masked load takes 16 bits."""
+        start = Word()
+        self.at_use[start] = "[params]"
+        self.scalars.add(start)
         address = Word()
         self._uses[address] = [self._now + 1]
         self._pe("MERGE", (Read(start), Read(item.address[0]), Read(mask, Part.LOW)), address)
         return replace(item, address=(address,), mask=None)
 
     def _extra(self, op: Op, item: Access | Atomic, *sources: Source | None) -> list[str]:
-        """Registers of the mask and more operands; "" for those that are not there."""
-        wanted = (item.mask, *sources)
+        """Registers of the high word of an address, the mask and more operands; "" for those that are not there."""
+        high = item.address[1] if len(item.address) == 2 else None
+        wanted = (high, item.mask, *sources)
         found = iter(self._lanes(*[source for source in wanted if source is not None]))
         names = [next(found) if source is not None else "" for source in wanted]
         op.reads |= {name for name in names if name}
@@ -599,7 +601,7 @@ class Allocator:
 
     def _atomic(self, item: Atomic) -> None:
         place, op = self._point(item)
-        mask, value, compared = self._extra(op, item, item.value, item.compared)
+        _, mask, value, compared = self._extra(op, item, item.value, item.compared)
         pair = self._free_pair(set())
         op.memory = "store"
         op.units |= {"passing"}

@@ -171,7 +171,7 @@ def _select(lower: Lowering, instr: Instr) -> None:
     lower.give(instr, *[lower.select(condition, a, b) for a, b in zip(yes, no, strict=True)])
 
 
-_NAMES = {"f32": "F32", "bf16": "F16", "i32": "32"}
+_NAMES = {"f32": "F32", "bf16": "F16", "f16": "H16", "i32": "32"}
 
 
 def _converted(lower: Lowering, instr: Instr) -> None:
@@ -181,7 +181,7 @@ def _converted(lower: Lowering, instr: Instr) -> None:
         raise lower.unsupported(instr, NO_DOUBLES if F64 in (source, target) else "")
     sign = "S" if instr.op.name in ("sitofp", "fptosi") else "U"
     a, b = (_NAMES[str(kind)] if kind.is_float else sign + _NAMES[str(kind)] for kind in (source, target))
-    rounding = ".RN" if (a, b) == ("F32", "F16") else ""
+    rounding = ".RN" if (a, b) in (("F32", "F16"), ("F32", "H16")) else ""
     (read,) = _reads(lower, instr)
     if source.bits == 16:
         read = Read(read.source, Part.LOW)

@@ -44,7 +44,7 @@ def scalar(lower: Lowering, register: str) -> Word:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address: one word in SRAM; in DDR a signed distance from a root."""
+    """An address: one word in SRAM; in DDR a signed distance from a root, or two words."""
 
     address: Address
     root: tuple[Source, Source] | None = None
@@ -135,10 +135,7 @@ def _pointer(lower: Lowering, instr: Instr, value: Value) -> Place:
     """Where a pointer leads. Raises Unsupported for a generic one, whose space must be known by now."""
     if value.type.space is Space.GENERIC:
         raise lower.unsupported(instr, "the space of a generic pointer must be known here")
-    place = _split(lower, value) or Place(lower.sources(value))
-    if place.memory is Memory.DDR and place.root is None:
-        raise lower.unsupported(instr, "the pointer comes from no argument or variable whose address is in FRAM")
-    return place
+    return _split(lower, value) or Place(lower.sources(value))
 
 
 def _split(lower: Lowering, value: Value) -> Place | None:
@@ -189,6 +186,8 @@ def _atomic(lower: Lowering, instr: Instr) -> None:
     if instr.type.bits != 32:
         raise lower.unsupported(instr)
     at = _pointer(lower, instr, pointer)
+    if at.memory is Memory.DDR and at.root is None:
+        raise lower.unsupported(instr, "the pointer comes from no argument or variable whose address is in FRAM")
     *compared, value = (lower.one(item) for item in values)
     (result,) = lower.values.words(instr)
     first = compared[0] if compared else None

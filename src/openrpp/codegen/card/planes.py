@@ -219,41 +219,47 @@ class Planes:
 
     # --- memory -------------------------------------------------------------------------------------------------
 
-    def _point(self, step: Access | Atomic, safe: bool = False) -> str:
-        """DVA from an address; lanes outside of the mask look at a place that can be read where `safe` asks for it."""
+    def _point(self, step: Access | Atomic) -> str:
+        """DVA from an address, and what else the place needs."""
         self._bring(step.address[0], "IAB")
-        if safe:
-            self._near_place() if step.memory is Memory.SRAM else self._put_constant(0, "ICD")
-            self.text.column("MERGE ICD, IAB, IG, VAB")
-            self.text.column("COPY VAB, IAB")
         if step.root is None:
+            if len(step.address) == 2:
+                self._bring(step.address[1], "ICD")
             self.text.column("MMOV IAB, DVA")
-            return "[DVA]"
+            return "[IC:DVA]" if len(step.address) == 2 else "[DVA]"
         for word, register in zip(step.root, ("DS10", "DS11"), strict=True):
             assert isinstance(word, Word)
             self.text.do(f"LDPARAM.U32 {self._registers[word]}, {register}")
         self.text.column(f"MOVE.U32 0x80000000, {_IMMEDIATE[0]}", f"MADD.SCA32 IAB, {_IMMEDIATE[0]}, DVA")
         return "[DS10 + DVA]"
 
-    def _near_place(self) -> None:
-        self.text.column(f"LDPARAM.U32 {PARAMS}, {_AT}", f"MOVE.U32 {_AT}, VAB")
-        self.text.column("COPY VAB, ICD")
-
     def _access(self, step: Access) -> None:
-        names = {8: ".U8", 16: "", 32: ".W32"} if step.memory is Memory.SRAM else {8: ".D8", 16: ".D16", 32: ".D32"}
-        kind = names[step.bits]
+        near = step.memory is Memory.SRAM
+        kind = {8: ".U8", 16: "", 32: ".W32"}[step.bits] if near else f".D{step.bits}"
         register = "IEF" if step.bits == 32 else "IE"
         if step.value is not None:
             self._bring(step.value, "IEF")
             self.text.column(f"STOREMASK{kind} {register}, IG, {self._point(step)}")
             return
         assert step.result is not None
-        self.text.column(f"LOAD{kind} {self._point(step, safe=True)}, {register}")
+        if kind:
+            self.text.column(f"LOADMASK{kind} {self._point(step)}, IG, {register}")
+        else:
+            self._load_halves(step)
         if step.bits == 32:
             self._store(step.result, "IEF")
         else:
             self.text.column("CVT.U16.U32 IE, VAB")
             self._store(step.result)
+
+    def _load_halves(self, step: Access) -> None:
+        """16 bits of SRAM: no masked load takes them, so lanes outside of the mask read the parameter area."""
+        self._bring(step.address[0], "IAB")
+        self.text.column(f"LDPARAM.U32 {PARAMS}, {_AT}", f"MOVE.U32 {_AT}, VAB")
+        self.text.column("COPY VAB, ICD")
+        self.text.column("MERGE ICD, IAB, IG, VAB")
+        self.text.column("MMOV VAB, DVA")
+        self.text.column("LOAD [DVA], IE")
 
     def _atomic(self, step: Atomic) -> None:
         self._bring(step.value, "IEF")

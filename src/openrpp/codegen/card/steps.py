@@ -78,8 +78,8 @@ class Memory(Enum):
 class Access:
     """A load (`result`) or store (`value`) of 8, 16 or 32 bits by the active lanes.
 
-    SRAM addresses are one word. In DDR the word is signed and counts from a `root` of two words, which is the same in
-    all lanes.
+    SRAM addresses are one word. In DDR they are two, or one that is signed and counts from a `root` which is the same
+    in all lanes.
     """
 
     memory: Memory

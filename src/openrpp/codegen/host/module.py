@@ -343,7 +343,8 @@ class _Translator:
         writer.place(out)
         writer.lines += tiles_machine.epilogue(self.tier) if self.uses_tiles else []
         writer.do("ret void")
-        return "\n".join(["define void @work(ptr %ctx, ptr %scratch) #0 {", *writer.allocas, *writer.lines, "}"])
+        head = "define internal void @worker(ptr %ctx, ptr %scratch) noinline nounwind {"
+        return "\n".join([head, *writer.allocas, *writer.lines, "}", runtime.work(self.tier)])
 
     def _load_params(self, writer: Writer, fixed: dict[str, str]) -> None:
         for index, param in enumerate(self.kernel.params):

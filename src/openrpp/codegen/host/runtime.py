@@ -1,4 +1,8 @@
-"""LLVM text of the few functions that generated code calls."""
+"""LLVM text of the few functions that generated code calls, and of the one that calls it."""
+
+from __future__ import annotations
+
+from openrpp.codegen.host.tiers import Tier
 
 TEXT = """
 define internal i1 @poll(ptr %stop) noinline nounwind memory(argmem: read, inaccessiblemem: readwrite) {
@@ -44,3 +48,28 @@ none:
   ret ptr null
 }
 """
+
+_SET_X86 = """
+  %kept = alloca i32
+  %plain = alloca i32
+  store i32 8064, ptr %plain
+  call void @llvm.x86.sse.stmxcsr(ptr %kept)
+  call void @llvm.x86.sse.ldmxcsr(ptr %plain)
+"""
+_RESET_X86 = "  call void @llvm.x86.sse.ldmxcsr(ptr %kept)\n"
+_DECLARED_X86 = "declare void @llvm.x86.sse.stmxcsr(ptr)\ndeclare void @llvm.x86.sse.ldmxcsr(ptr)\n"
+_SET_ARM = "  %kept = call i64 @llvm.aarch64.get.fpcr()\n  call void @llvm.aarch64.set.fpcr(i64 0)\n"
+_RESET_ARM = "  call void @llvm.aarch64.set.fpcr(i64 %kept)\n"
+_DECLARED_ARM = "declare i64 @llvm.aarch64.get.fpcr()\ndeclare void @llvm.aarch64.set.fpcr(i64)\n"
+
+
+def work(tier: Tier) -> str:
+    """The exported function: `worker` with denormals kept and rounding to nearest, whatever the thread had set.
+
+    Libraries change that behind a program's back: one that gcc has linked with -ffast-math flushes denormals from the
+    moment that it is loaded.
+    """
+    arm = tier.triple.startswith("aarch64")
+    start, end, declared = (_SET_ARM, _RESET_ARM, _DECLARED_ARM) if arm else (_SET_X86, _RESET_X86, _DECLARED_X86)
+    call = "  call void @worker(ptr %ctx, ptr %scratch)\n"
+    return f"{declared}define void @work(ptr %ctx, ptr %scratch) nounwind {{\n{start}{call}{end}  ret void\n}}"

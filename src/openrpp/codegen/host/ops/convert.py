@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from openrpp.codegen.host.ops.halves import down, from_double, up, working
 from openrpp.codegen.host.ops.lanes import Lanes
-from openrpp.codegen.host.ops.wide import from_long, lacks, to_long, to_word
+from openrpp.codegen.host.ops.wide import from_long, to_long, to_word
 from openrpp.codegen.host.writer import scalar_type
 from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW
 from openrpp.kir.ir import Instr
@@ -48,8 +48,6 @@ def _float_to_int(is_signed: bool) -> Emit:
     def emit(lanes: Lanes, instr: Instr, args: Sequence[str]) -> str:
         source, width = instr.operands[0].type, instr.type.bits
         value, kind = up(lanes, source, args[0]), working(source)
-        if width == 64:
-            value, kind = lanes.cast("fpext", kind, value, "double"), "double"
         exact = width <= 16 or (width == 32 and kind == "double")  # whether the kind holds both ends of the range
         return (_clipped if exact else _saturated)(lanes, kind, value, width, is_signed)
 
@@ -78,7 +76,7 @@ def _saturated(lanes: Lanes, kind: str, value: str, width: int, is_signed: bool)
     inside = lanes.select(lanes.compare("fcmp ogt", kind, value, low), kind, value, low)
     inside = lanes.select(above, kind, low, inside)
     if width == 64:
-        found = to_long(lanes, inside, is_signed)
+        found = to_long(lanes, kind, inside, is_signed)
     else:
         found = lanes.cast("fptosi" if is_signed else "fptoui", kind, inside, target)
     most = (1 << (width - 1)) - 1 if is_signed else (1 << width) - 1
@@ -95,7 +93,7 @@ def _int_to_float(is_signed: bool) -> Emit:
         integer, value = scalar_type(source), args[0]
         if source.bits < 32:
             integer, value = "i32", lanes.cast(extend, integer, value, "i32")
-        if source.bits == 64 and (kind is BF16 or lacks(lanes)):
+        if source.bits == 64 and kind in (BF16, F64):
             exact = value if kind is F64 else _sticky(lanes, value, is_signed)
             return from_double(lanes, kind, from_long(lanes, exact, is_signed))
         if kind is BF16 and source.bits == 32:

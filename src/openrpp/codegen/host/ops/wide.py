@@ -30,10 +30,11 @@ def to_word(lanes: Lanes, value: str) -> str:
     return lanes.cast("trunc", "i64", _biased(lanes, lanes.call("floor", "double", value)), "i32")
 
 
-def to_long(lanes: Lanes, value: str, is_signed: bool) -> str:
-    """A double within the range of i64 toward zero."""
+def to_long(lanes: Lanes, kind: str, value: str, is_signed: bool) -> str:
+    """A float or double within the range of i64 toward zero."""
     if not lacks(lanes):
-        return lanes.cast("fptosi" if is_signed else "fptoui", "double", value, "i64")
+        return lanes.cast("fptosi" if is_signed else "fptoui", kind, value, "i64")
+    value = lanes.cast("fpext", kind, value, "double")
     size = lanes.call("fabs", "double", value) if is_signed else value
     scaled = lanes.binary("fmul", "double", size, lanes.constant("double", 1 / _WORD))
     high = lanes.call("floor", "double", scaled)
@@ -50,20 +51,11 @@ def to_long(lanes: Lanes, value: str, is_signed: bool) -> str:
 
 def from_long(lanes: Lanes, value: str, is_signed: bool) -> str:
     """An i64 as double, rounded once: both halves are exact, and so is the upper one times 2^32."""
-    if not lacks(lanes):
+    if not (is_signed and lacks(lanes)):
         return lanes.cast("sitofp" if is_signed else "uitofp", "i64", value, "double")
-    low = _from_word(lanes, lanes.binary("and", "i64", value, lanes.constant("i64", 0xFFFF_FFFF)))
-    upper = lanes.binary("lshr", "i64", value, lanes.constant("i64", 32))
-    if is_signed:
-        high = lanes.cast("sitofp", "i32", lanes.cast("trunc", "i64", upper, "i32"), "double")
-    else:
-        high = _from_word(lanes, upper)
+    word = lanes.binary("and", "i64", value, lanes.constant("i64", 0xFFFF_FFFF))
+    bits = lanes.cast("bitcast", "i64", lanes.binary("or", "i64", word, lanes.constant("i64", _BIAS)), "double")
+    low = lanes.binary("fsub", "double", bits, lanes.constant("double", 2.0**52))
+    upper = lanes.cast("trunc", "i64", lanes.binary("lshr", "i64", value, lanes.constant("i64", 32)), "i32")
+    high = lanes.cast("sitofp", "i32", upper, "double")
     return lanes.binary("fadd", "double", lanes.binary("fmul", "double", high, lanes.constant("double", _WORD)), low)
-
-
-def _from_word(lanes: Lanes, word: str) -> str:
-    """An i64 below 2^32 as double."""
-    bits = lanes.binary("or", "i64", word, lanes.constant("i64", _BIAS))
-    return lanes.binary(
-        "fsub", "double", lanes.cast("bitcast", "i64", bits, "double"), lanes.constant("double", 2.0**52)
-    )

@@ -21,7 +21,16 @@ from openrpp.kir.ops.threads import Triple
 from openrpp.kir.types import F32, I32, PTR_GLOBAL, Space
 from openrpp.kir.verify import verify_module
 
-SHAPES: Final[tuple[Triple, ...]] = ((32, 1, 1), (64, 1, 1), (7, 1, 1), (8, 4, 1), (16, 3, 1), (4, 3, 5), (40, 1, 1))
+SHAPES: Final[tuple[Triple, ...]] = (
+    (32, 1, 1),
+    (64, 1, 1),
+    (7, 1, 1),
+    (8, 4, 1),
+    (16, 3, 1),
+    (4, 3, 5),
+    (40, 1, 1),
+    (150, 1, 1),
+)
 GRIDS: Final[tuple[Triple, ...]] = ((1, 1, 1), (3, 1, 1), (2, 2, 1), (5, 1, 1), (1, 2, 2))
 NAME: Final = "fuzz"
 

@@ -15,7 +15,6 @@ from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import allocate, defines, made_at_use, uses
 from openrpp.codegen.card.steps import (
     Access,
-    Active,
     Atomic,
     Ballot,
     Fence,
@@ -346,8 +345,6 @@ class Allocator:
         elif isinstance(item, Fence):
             self.packer.flush()
             self.text.do("DMB_ORI")
-        elif isinstance(item, Active):
-            self._assign(Assign(item.result, item.mask if item.mask is not None else 1))
         elif isinstance(item, Ballot):
             self._ballot(item)
         elif isinstance(item, Access):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from openrpp.codegen.card import wide
-from openrpp.codegen.card.lowering import ALL_ONES, Lowering, Rule
+from openrpp.codegen.card.lowering import Lowering, Rule
 from openrpp.codegen.card.steps import Part, Read, Source
 from openrpp.kir.ir import Instr
 from openrpp.kir.types import F32, F64, Type
@@ -204,5 +204,3 @@ RULES: Mapping[str, Rule] = {
     "select": _select,
     **dict.fromkeys(("fptrunc", "fpext", "fptosi", "fptoui", "sitofp", "uitofp"), _converted),
 }
-
-__all__ = ["ALL_ONES", "RULES"]

@@ -7,7 +7,7 @@ from collections import Counter
 from openrpp.codegen.card.flow import Assign, Item
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, uses
-from openrpp.codegen.card.steps import Access, Active, Ballot, Lane, Pe, Scalar, Word
+from openrpp.codegen.card.steps import Access, Ballot, Lane, Pe, Scalar, Word
 
 
 def without_dead(items: list[Item]) -> list[Item]:
@@ -42,4 +42,4 @@ def _reads_itself(item: Item, word: Word) -> bool:
 def _can_go(item: Item) -> bool:
     if isinstance(item, Access):
         return item.result is not None
-    return isinstance(item, Pe | Scalar | ScalarOp | Lane | Ballot | Active | Assign)
+    return isinstance(item, Pe | Scalar | ScalarOp | Lane | Ballot | Assign)

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from openrpp.codegen.card.text import Text
 
 BANK0 = frozenset(("IAB", "ICD"))
-UNITS = ("load", "store", "gather", "address", "pe", "passing")
-"""`passing` is the pair MAB, which lives for one column."""
 
 
 @dataclass(slots=True)
 class Op:
     """One operation: vector instructions that stand in one column, and the scalar ones before them.
 
-    `units` are those of the column that it takes; `reads` and `writes` are register pairs, VAB and DVA; `pe_reads` are
-    those that the processing element reads, which no move or load of the same column may write. Loads and stores keep
-    their order where `memory` says what they are.
+    `units` are those of the column that it takes: load, store, gather, address, pe, and passing, which is MAB. `reads`
+    and `writes` are register pairs, VAB and DVA; `pe_reads` are those that the processing element reads, which no move
+    or load of the same column may write. Loads and stores keep their order where `memory` says what they are.
     """
 
     vector: list[str] = field(default_factory=list[str])

@@ -13,7 +13,6 @@ from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.scalar_steps import ScalarOp, as_scalar
 from openrpp.codegen.card.steps import (
     Access,
-    Active,
     Atomic,
     Ballot,
     Fence,
@@ -353,7 +352,7 @@ class Flow:
         return found
 
     def _take(self, step: Step) -> None:
-        if isinstance(step, Access | Atomic | Ballot | Active):
+        if isinstance(step, Access | Atomic | Ballot):
             step.mask = self.mask
         for_each_read(step, self._resolved)
         if isinstance(step, Pe) and step.text == "MOVE.U32":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from openrpp.codegen.card.steps import Active, Part, Pe, Read, Source, Step, Word
+from openrpp.codegen.card.steps import Part, Pe, Read, Source, Step, Word
 from openrpp.codegen.card.values import Values
 from openrpp.codegen.errors import Unsupported
 from openrpp.kir.ir import Instr, Kernel, Value
@@ -159,12 +159,6 @@ class Lowering:
     def invert(self, condition: Source) -> Source:
         """1 for 0 and 0 for 1."""
         return self.exclusive(condition, 1)
-
-    def active(self) -> Word:
-        """1 in active lanes, else 0."""
-        result = Word()
-        self.append(Active(result, location=self.location))
-        return result
 
     def unsupported(self, instr: Instr, why: str = "") -> Unsupported:
         """The error for an instruction that cannot be lowered."""

@@ -303,5 +303,3 @@ RULES: Mapping[str, Rule] = {
     "inttoptr": _inttoptr,
     "is_space": _is_space,
 }
-
-__all__ = ["NEAR", "RULES"]

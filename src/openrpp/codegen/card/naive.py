@@ -55,10 +55,9 @@ class Naive(Planes):
         return self.text.text()
 
     def _parameters(self) -> None:
-        """Parameters once per block, by all lanes."""
+        """Parameters once per block, by all lanes: the mask is that of the prologue."""
         for parameter in self.kernel.params:
             load_parameter(self.lowering, self.kernel, parameter)
-        self.all_lanes()
         self._flush()
 
     def _flush(self) -> None:

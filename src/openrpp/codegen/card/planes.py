@@ -5,7 +5,6 @@ from __future__ import annotations
 from openrpp.codegen.card.memory import PARAMS
 from openrpp.codegen.card.steps import (
     Access,
-    Active,
     Atomic,
     Ballot,
     Fence,
@@ -102,9 +101,6 @@ class Planes:
         base = self._base(self._state)
         self.text.column(f"STORECONT.W32 {base}, IGH")
 
-    def all_lanes(self) -> None:
-        """Run what follows for all lanes: the mask of the prologue."""
-
     def enter(self, number: int, behind: str) -> None:
         """Make the lanes that are at a segment the mask; jump if there are none."""
         text = self.text
@@ -172,9 +168,6 @@ class Planes:
             self._ballot(step)
         elif isinstance(step, Lane):
             self.text.column("CVT.U16.U32 IH, VAB")
-            self._store(step.result)
-        elif isinstance(step, Active):
-            self.text.column("CVT.U16.U32 IG, VAB")
             self._store(step.result)
         else:
             assert isinstance(step, Fence)

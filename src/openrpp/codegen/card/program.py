@@ -99,8 +99,8 @@ def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], in
     return made, device, end + 16, shared.size
 
 
-def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int, int, int]:
-    """(text, columns, planes, direct words) by the optimising back end."""
+def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int, int]:
+    """(text, columns, planes) by the optimising back end."""
     lanes_only: set[Value] = set()
     while True:
         lowering = Lowering(kernel, block, Values(), places)
@@ -114,7 +114,7 @@ def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int,
         except OutOfScalars as out:
             lanes_only.add(_least_needed(kernel, flow, out))
             continue
-        return back.text.text(), back.text.columns, len(back.planes), 0
+        return back.text.text(), back.text.columns, len(back.planes)
 
 
 def _allocated(items: list[Item], scalars: set[Word], threads: int) -> Allocator:
@@ -168,7 +168,7 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False) ->
         plain = Naive(kernel, Lowering(kernel, block, Values(), places))
         text, columns, planes = plain.run(), plain.text.columns, plain.planes
     else:
-        text, columns, planes, _ = _optimised(kernel, block, places)
+        text, columns, planes = _optimised(kernel, block, places)
         text = "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE + text
     machine = assemble(header + text, name)
     if len(machine.words) > _JUMP_REACH:

@@ -106,6 +106,3 @@ def _carried(items: Sequence[Item], word: Word, start: int, end: int) -> bool:
         if defines(item) is word:
             return False
     return False
-
-
-__all__ = ["OutOfScalars", "Scalar", "allocate", "defines", "uses"]

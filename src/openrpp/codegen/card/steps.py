@@ -126,22 +126,13 @@ class Lane:
 
 
 @dataclass(slots=True)
-class Active:
-    """1 in active lanes, 0 in others."""
-
-    result: Word
-    mask: Word | None = None
-    location: Location | None = None
-
-
-@dataclass(slots=True)
 class Fence:
     """Stores before it are seen by loads of all lanes behind it."""
 
     location: Location | None = None
 
 
-Step = Pe | Scalar | Access | Atomic | Ballot | Lane | Active | Fence
+Step = Pe | Scalar | Access | Atomic | Ballot | Lane | Fence
 
 
 def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:

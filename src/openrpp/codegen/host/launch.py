@@ -120,7 +120,7 @@ def compile(
 ) -> HostKernel:
     """A kernel made ready for one block shape.
 
-    `tier` forces a host tier (avx512, avx2, sse), `lanes` the number of threads of a vector; `store` keeps
+    `tier` forces a host tier (see `tiers.TIERS`), `lanes` the number of threads of a vector; `store` keeps
     machine code between processes. Raises Unsupported with op
     and source line, HostLaunchError for a kernel or block that cannot be, ToolchainError where llvmlite is missing.
     """

@@ -290,3 +290,11 @@ def test_values_of_arguments(text: str, value: object) -> None:
     found = kernel_arg(text)
     assert found.value == value and type(found.value) is type(value)
     assert found.name == ("n" if text.startswith("n=") else "")
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"), [("99999999999x99999999999", "no card holds so many"), ("900000000000", "memory")]
+)
+def test_arrays_that_nothing_can_hold(rpp: Rpp, shape: str, sentence: str) -> None:
+    result = rpp(*RUN, "--kernel", "scale<short>", "--block", "4", "--arg", f"x=zeros:int16:{shape}")
+    assert (result.exit_code, sentence in result.stderr, "Traceback" in result.stderr) == (2, True, False)

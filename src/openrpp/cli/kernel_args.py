@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, TypeVar, cast
 
 import click
@@ -14,6 +15,7 @@ from openrpp.cli.values import DTYPES, Input, Memory, Output, Param, Reference, 
 from openrpp.isa.suggest import did_you_mean
 
 T = TypeVar("T")
+_MOST = 1 << 40
 FILLS = ("zeros", "ones", "arange", "random", "empty")
 """What an array can be made of."""
 _NAME = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<rest>.*)", re.DOTALL)
@@ -199,9 +201,11 @@ def host_array(value: FileArray | FilledArray) -> Any:
         return read_array(value.file, value.dtype)
     if not all(value.shape):
         raise InputError(f"{value.fill}:{value.dtype}:{'x'.join(map(str, value.shape))}: an extent is 0")
+    count = prod(value.shape)
+    if count > _MOST:
+        raise InputError(f"{value.fill}:{value.dtype}:{'x'.join(map(str, value.shape))}: no card holds so many values")
     is_bf16 = value.dtype == "bf16"
     kind: np.dtype[Any] = np.dtype("float32" if is_bf16 else value.dtype)
-    count = int(np.prod(value.shape, dtype=np.int64))
     makers: dict[str, Callable[[], Any]] = {
         "zeros": lambda: np.zeros(count, kind),
         "empty": lambda: np.zeros(count, kind),

@@ -56,9 +56,10 @@ def explained(error: Exception, area: str) -> tuple[list[str], int] | None:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""
         return [f"{_prefix(area)}{where}{error.strerror or error}"], BAD_INPUT
-    if isinstance(error, MemoryError):
+    found = _explained_here(error)
+    if found is None and isinstance(error, MemoryError):
         return [f"{_prefix(area)}the host has not enough memory{f': {error}' if str(error) else ''}"], BAD_INPUT
-    return _explained_here(error)
+    return found
 
 
 def _prefix(area: str) -> str:

@@ -188,7 +188,6 @@ class Allocator:
             raise NoRoom
         best = max(choices, key=lambda name: (self._distance(name), -PAIRS.index(name)))
         if self._needed(best):
-            self.spills += 1
             self._to_plane(best, next(word for word in self._held[best] if self._only_copy(word, best)))
         self._held[best] = set()
         return best
@@ -242,6 +241,7 @@ class Allocator:
         op = Op(
             units=frozenset(("store",)), reads=frozenset((name,)), writes=frozenset((f"plane {self._plane(word)}",))
         )
+        self.spills += 1
         base = self._base(word, op)
         op.vector.append(f"STORECONT.W32 {base}, {name}")
         self.packer.add(op)
@@ -249,6 +249,7 @@ class Allocator:
 
     def _from_plane(self, word: Word, pair: str) -> None:
         op = Op(units=frozenset(("load",)), reads=frozenset((f"plane {self._plane(word)}",)), writes=frozenset((pair,)))
+        self.spills += 1
         base = self._base(word, op)
         op.vector.append(f"LOADCONT.W32 {base}, {pair}")
         self.packer.add(op)
@@ -303,7 +304,6 @@ class Allocator:
         pair = max(choices, key=self._distance, default=None)
         word = next(word for word in self._held[VAB] if self._only_copy(word, VAB))
         if pair is None or self._distance(pair) < self._next_use(word):
-            self.spills += 1
             self._to_plane(VAB, word)
             return
         self._copy(VAB, self._free_pair(keep))
@@ -371,6 +371,7 @@ class Allocator:
         self._save_result(set(found))
         op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
         if passing is not None:
+            self.spills += 1
             op.units |= {"load", "passing"}
             op.reads |= {f"plane {self._plane(passing)}"}
             op.vector.append(f"LOADCONT.W32 {self._base(passing, op)}, {MAB}")

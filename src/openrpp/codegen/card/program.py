@@ -12,6 +12,7 @@ from openrpp.codegen.card.allocate import Allocator, NoRoom
 from openrpp.codegen.card.clean import without_dead
 from openrpp.codegen.card.flow import Demoted, Flow, Item
 from openrpp.codegen.card.lowering import Lowering, Places
+from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
 from openrpp.codegen.card.naive import Naive
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.scalars import OutOfScalars
@@ -41,6 +42,7 @@ class Program:
 
     The parameter area holds the arguments at `offsets`, the addresses of `symbols`, and the geometry. A launch passes
     the SRAM addresses of `planes_bytes` of scratch, of the parameter area, of `shared_bytes` and `private_bytes`.
+    `spills` counts the accesses to planes in the code.
     """
 
     machine: Machine
@@ -53,6 +55,8 @@ class Program:
     shared_bytes: int
     private_bytes: int
     columns: int
+    loops: tuple[LoopSize, ...] = ()
+    spills: int = 0
 
     def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
         """The parameter area of a launch. `first` is the index of its first block along x."""
@@ -100,7 +104,7 @@ def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], in
 
 
 def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int, int]:
-    """(text, columns, planes) by the optimising back end."""
+    """(text, planes, accesses to planes) by the optimising back end."""
     lanes_only: set[Value] = set()
     while True:
         lowering = Lowering(kernel, block, Values(), places)
@@ -114,7 +118,7 @@ def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int,
         except OutOfScalars as out:
             lanes_only.add(_least_needed(kernel, flow, out))
             continue
-        return back.text.text(), back.text.columns, len(back.planes)
+        return back.text.text(), len(back.planes), back.spills
 
 
 def _allocated(items: list[Item], scalars: set[Word], threads: int) -> Allocator:
@@ -166,9 +170,9 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False) ->
         if kernel.merge > 1:
             raise Unsupported("the plain back end does not merge blocks", name, kernel.location)
         plain = Naive(kernel, Lowering(kernel, block, Values(), places))
-        text, columns, planes = plain.run(), plain.text.columns, plain.planes
+        text, planes, spills = plain.run(), plain.planes, 0
     else:
-        text, columns, planes = _optimised(kernel, block, places)
+        text, planes, spills = _optimised(kernel, block, places)
         text = "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE + text
     machine = assemble(header + text, name)
     if len(machine.words) > _JUMP_REACH:
@@ -185,5 +189,7 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False) ->
         planes * 4 * threads,
         places.shared_size * kernel.merge,
         places.private_size * threads,
-        columns,
+        len(column_starts(machine.words)) - 1,
+        loop_sizes(machine.words),
+        spills,
     )

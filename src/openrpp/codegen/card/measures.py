@@ -1,0 +1,65 @@
+"""Columns of machine code and of its loops, counted in the words themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openrpp.isa.columns import END_WORD, ends_column
+from openrpp.isa.table import decode_form
+
+_TARGET = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSize:
+    """A loop: its columns without those of inner loops, and how many loops are around it."""
+
+    columns: int
+    depth: int
+
+
+def column_starts(words: Sequence[int]) -> list[int]:
+    """Word index of the start of each column, and behind the last one."""
+    starts = [0]
+    for place, word in enumerate(words):
+        if word == END_WORD:
+            break
+        if ends_column(word):
+            starts.append(place + 1)
+    return starts
+
+
+def loop_sizes(words: Sequence[int]) -> tuple[LoopSize, ...]:
+    """The loops of a program, in the order of their starts, outer ones first: each jump back closes one."""
+    starts = column_starts(words)
+    column_of: dict[int, int] = {}
+    number = 0
+    for place in range(starts[-1] + 1):
+        if number + 1 < len(starts) and place == starts[number + 1]:
+            number += 1
+        column_of[place] = number
+    spans: dict[int, int] = {}
+    for place, word in enumerate(words[: starts[-1]]):
+        form = decode_form(word)
+        if form is None or form.name not in ("JMP", "JMPC", "JMPNC") or word & _TARGET > place:
+            continue
+        first = column_of[word & _TARGET]
+        # A jump in the scalar words of a column leaves before that column runs.
+        spans[first] = max(spans.get(first, 0), column_of[place])
+    return _nested(sorted(spans.items(), key=lambda span: (span[0], -span[1])))
+
+
+def _nested(spans: list[tuple[int, int]]) -> tuple[LoopSize, ...]:
+    found: list[LoopSize] = []
+    for start, end in spans:
+        around = [other for other in spans if other != (start, end) and other[0] <= start and end <= other[1]]
+        inner = [other for other in spans if other != (start, end) and start <= other[0] and other[1] <= end]
+        outermost = [span for span in inner if not any(_is_inside(span, other) for other in inner if other != span)]
+        own = end - start - sum(last - first for first, last in outermost)
+        found.append(LoopSize(own, len(around)))
+    return tuple(found)
+
+
+def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return other[0] <= span[0] and span[1] <= other[1]

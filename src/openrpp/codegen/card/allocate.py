@@ -92,6 +92,7 @@ class Allocator:
         """The columns of all items."""
         for place, item in enumerate(self.items):
             self._now = place
+            self.packer.location = getattr(item, "location", None) or self.packer.location
             self._item(item)
         self.packer.flush()
         return self.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from openrpp.codegen.card.text import Text
+from openrpp.kir.location import Location
 
 BANK0 = frozenset(("IAB", "ICD"))
 
@@ -31,6 +32,7 @@ class Op:
     late: frozenset[str] = frozenset()  # scalar registers that the vector instructions write (votes)
     memory: str = ""
     alone: bool = False
+    location: Location | None = None  # of the source; the packer's own where it is None
 
 
 @dataclass(slots=True)
@@ -39,13 +41,16 @@ class _Column:
     vector: list[str] = field(default_factory=list[str])
     units: set[str] = field(default_factory=set[str])
     copies: list[str] = field(default_factory=list[str])
+    scalar_places: list[Location | None] = field(default_factory=list["Location | None"])
+    vector_places: list[Location | None] = field(default_factory=list["Location | None"])
 
 
 class Packer:
-    """Packs operations between two flushes."""
+    """Packs operations between two flushes. `location` is that of operations that do not say their own."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
+        self.location: Location | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -69,6 +74,9 @@ class Packer:
         column = self._columns[place]
         column.scalar += op.scalar
         column.vector += op.vector
+        location = op.location or self.location
+        column.scalar_places += [location] * len(op.scalar)
+        column.vector_places += [location] * len(op.vector)
         column.units |= op.units
         column.copies += op.copies
         self._note(op, place)
@@ -127,10 +135,10 @@ class Packer:
         """Write all columns."""
         for column in self._columns:
             if column.scalar and not column.vector:
-                self.text.do(*column.scalar)
+                self.text.do(*column.scalar, at=column.scalar_places)
                 if column is not self._columns[-1]:
                     self.text.column("NOP")
                 continue
-            self.text.do(*column.scalar)
-            self.text.column(*column.vector or ["NOP"])
+            self.text.do(*column.scalar, at=column.scalar_places)
+            self.text.column(*column.vector or ["NOP"], at=column.vector_places)
         self._reset()

@@ -80,7 +80,7 @@ class Naive(Planes):
         self.text.place(behind)
 
     def _instruction(self, instr: Instr) -> None:
-        self.lowering.location = instr.location
+        self.lowering.location = self.text.location = instr.location
         rule = RULES.get(instr.op.name)
         if rule is None:
             raise self.lowering.unsupported(instr)

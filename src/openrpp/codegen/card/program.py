@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from openrpp.codegen.card.naive import Naive
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.scalars import OutOfScalars
 from openrpp.codegen.card.steps import Word
+from openrpp.codegen.card.text import Text, located
 from openrpp.codegen.card.values import Values
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
@@ -24,6 +25,7 @@ from openrpp.isa.program import Kernel as Machine
 from openrpp.kir.floats import ENCODE
 from openrpp.kir.ir import Instr, Kernel, Module, Value
 from openrpp.kir.layout import private_layout, shared_layout, symbols
+from openrpp.kir.location import Location
 from openrpp.kir.ops.form import Effect
 from openrpp.kir.ops.threads import WARP
 from openrpp.kir.types import Space
@@ -42,6 +44,7 @@ class Program:
 
     The parameter area holds the arguments at `offsets`, the addresses of `symbols`, and the geometry. A launch passes
     the SRAM addresses of `planes_bytes` of scratch, of the parameter area, of `shared_bytes` and `private_bytes`.
+    `lines` are the source lines that a word's column stems from, the one that most of it stems from first.
     `spills` counts the accesses to planes in the code.
     """
 
@@ -57,6 +60,7 @@ class Program:
     columns: int
     loops: tuple[LoopSize, ...] = ()
     spills: int = 0
+    lines: Mapping[int, tuple[Location, ...]] = field(default_factory=dict[int, tuple[Location, ...]])
 
     def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
         """The parameter area of a launch. `first` is the index of its first block along x."""
@@ -103,7 +107,7 @@ def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], in
     return made, device, end + 16, shared.size
 
 
-def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int, int]:
+def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[Text, int, int]:
     """(text, planes, accesses to planes) by the optimising back end."""
     lanes_only: set[Value] = set()
     while True:
@@ -118,7 +122,7 @@ def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[str, int,
         except OutOfScalars as out:
             lanes_only.add(_least_needed(kernel, flow, out))
             continue
-        return back.text.text(), len(back.planes), back.spills
+        return back.text, len(back.planes), back.spills
 
 
 def _allocated(items: list[Item], scalars: set[Word], threads: int) -> Allocator:
@@ -170,11 +174,12 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False) ->
         if kernel.merge > 1:
             raise Unsupported("the plain back end does not merge blocks", name, kernel.location)
         plain = Naive(kernel, Lowering(kernel, block, Values(), places))
-        text, planes, spills = plain.run(), plain.planes, 0
+        plain.run()
+        text, planes, spills = plain.text, plain.planes, 0
     else:
         text, planes, spills = _optimised(kernel, block, places)
-        text = "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE + text
-    machine = assemble(header + text, name)
+        header += "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE
+    machine = assemble(header + text.text(), name)
     if len(machine.words) > _JUMP_REACH:
         sentence = f"the program has {len(machine.words)} words; jumps reach {_JUMP_REACH}"
         raise Unsupported(sentence, name, kernel.location)
@@ -192,4 +197,5 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False) ->
         len(column_starts(machine.words)) - 1,
         loop_sizes(machine.words),
         spills,
+        located(machine, text, header.count("\n")),
     )

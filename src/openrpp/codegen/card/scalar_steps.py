@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from openrpp.codegen.card.steps import Part, Pe, Scalar, Source, Step, Word
+from openrpp.kir.location import Location
 
 _SAME: Final = {
     "ADD.U32",
@@ -31,6 +32,7 @@ class ScalarOp:
     reads: tuple[tuple[Source, Part], ...]
     result: Word
     makes: Part = Part.PAIR
+    location: Location | None = None
 
 
 def as_scalar(step: Step, scalars: set[Word]) -> Step | ScalarOp | None:
@@ -49,4 +51,4 @@ def as_scalar(step: Step, scalars: set[Word]) -> Step | ScalarOp | None:
     elif text not in _SAME:
         return None
     scalars.add(step.result)
-    return ScalarOp(text, reads, step.result, step.makes)
+    return ScalarOp(text, reads, step.result, step.makes, step.location)

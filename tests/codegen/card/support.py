@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.codegen import card
+from openrpp.codegen.card.prepare import prepared
 from openrpp.codegen.card.program import Program
 from openrpp.kir.fuzz.program import NAME
 from openrpp.kir.fuzz.program import Program as Fuzz
-from openrpp.kir.ir import Instr, Kernel, Module
-from openrpp.kir.passes import PassManager
-from openrpp.kir.passes.copying import clone_kernel
-from openrpp.kir.passes.expand import Expand, is_legal
-from openrpp.kir.types import F64, Space
+from openrpp.kir.ir import Module
+from openrpp.kir.types import Space
 from openrpp.machine import Device
 
 Triple = tuple[int, int, int]
@@ -67,20 +65,12 @@ class Board:
         return self.device.launch(program.machine, blocks, (x * y * z * merge, 1, 1), [*places, *words])
 
 
-def _is_legal(instr: Instr) -> bool:
-    """What the card has today: nothing on 64-bit floats."""
-    return is_legal(instr) and F64 not in (instr.type, *(value.type for value in instr.operands))
-
-
 def expanded(module: Module, merge: int = 1) -> Module:
     """A copy of a module with nothing left that the card lacks."""
     made = Module(module.name)
     made.globals = dict(module.globals)
-    for kernel in module.kernels.values():
-        copy: Kernel = clone_kernel(kernel)
-        copy.merge = merge
-        made.add_kernel(copy)
-    PassManager([Expand(_is_legal)]).run(made)
+    for name in module.kernels:
+        made.add_kernel(prepared(module, name, merge).kernels[name])
     return made
 
 

@@ -109,6 +109,7 @@ def _port(program: Program) -> list[Op]:
         op = Op(form, values)
         taken = {code for other in ops for code in writes(other) | loads(other)}
         needs_warp = form.effect.startswith("dot") and not any(other.form.effect == "warp-load" for other in ops)
+        needs_warp |= form.name.endswith("CAS.U64") and not any(other.form.effect == "compare" for other in ops)
         if not needs_warp and not taken & (writes(op) | loads(op)):
             ops.append(op)
     return ops

@@ -239,6 +239,36 @@ def test_atomic_compare_and_swap_and_float_sum() -> None:
     assert int(add(DEFAULT, np.uint32(ONE), np.uint32(ONE))) == 0x40000000
 
 
+_TOP = 1 << 63
+LONG_ATOMICS = {
+    "ADD.U64": lambda old, r: (old + r) % (1 << 64),
+    "MIN.U64": min,
+    "MAX.U64": max,
+    "MIN.S64": lambda old, r: min(old, r, key=lambda v: (v ^ _TOP) - _TOP),
+    "MAX.S64": lambda old, r: max(old, r, key=lambda v: (v ^ _TOP) - _TOP),
+    "EXCH.U64": lambda old, r: r,
+}
+
+
+@pytest.mark.parametrize("name", LONG_ATOMICS)
+@given(old=st.integers(0, 2**64 - 1), r=st.integers(0, 2**64 - 1))
+def test_atomic_updates_of_64_bits(name: str, old: int, r: int) -> None:
+    combine = form(f"ATOM.{name}").combine
+    assert combine is not None
+    assert int(combine(DEFAULT, np.uint64(old), np.uint64(r))) == LONG_ATOMICS[name](old, r)
+
+
+def test_atomic_compare_and_swap_and_float_sum_of_64_bits() -> None:
+    swap, add = form("ATOM.CAS.U64").combine, form("ATOM.ADD.F64").combine
+    assert swap is not None
+    assert add is not None
+    big, other = np.uint64(5 << 40), np.uint64(6 << 40)
+    assert int(swap(DEFAULT, big, np.uint64(9), big)) == 9
+    assert int(swap(DEFAULT, other, np.uint64(9), big)) == int(other)
+    a, b = (np.array(value).view(np.uint64) for value in (0.1, 0.2))
+    assert float(np.asarray(add(DEFAULT, a, b)).view(np.float64)) == 0.1 + 0.2
+
+
 # --- memory ----------------------------------------------------------------------------------------------------
 
 

@@ -54,6 +54,7 @@ def run(load: str, register: str, base: int, active_far: bool = False) -> np.nda
 FORMS = [
     ("LOADMASK.W32 [DVA]", "MAB", IN, 0xFFFF_FFFF),
     ("LOADMASK.U8 [DVA]", "MA", IN, 0xFF),
+    ("LOADMASK.U16 [DVA]", "MA", IN, 0xFFFF),
     ("LOADMASK.D32 [%ddr + DVA]", "MAB", 0, 0xFFFF_FFFF),
     ("LOADMASK.D16 [%ddr + DVA]", "MA", 0, 0xFFFF),
     ("LOADMASK.D8 [%ddr + DVA]", "MA", 0, 0xFF),

@@ -55,6 +55,10 @@ def _empty_ports(ops: list[Op], places: Mapping[int, Place]) -> Iterator[Finding
                 yield places[id(op)], f"{_name(code)} is read, but no load of this column fills it"
         if op.form.effect.startswith("dot") and not any(other.form.effect == "warp-load" for other in ops):
             yield places[id(op)], f"{op.form.name} needs an LDWARP in the same column; WARPVEC does not outlive it"
+        if op.form.effect == "atomic" and op.values.get("d") == _MA:
+            yield places[id(op)], "MAB gets the old low word; name another pair for the high word"
+        if op.form.name.endswith("CAS.U64") and not any(other.form.effect == "compare" for other in ops):
+            yield places[id(op)], f"{op.form.name} needs an ATOMCMP in the same column; it says what is compared"
 
 
 def _closed_twice(column: Column, ops: list[Op], places: Mapping[int, Place]) -> Iterator[Finding]:

@@ -93,12 +93,12 @@ def writes(op: Op) -> set[int]:
 
 def loads(op: Op) -> set[int]:
     """Codes of the registers (IA to IH, MA, MB) that a memory access fills."""
-    if op.form.effect.startswith(("dot", "atomic")):
-        return {6, 7}
-    target = op.form.operands.get("r")
-    if target is None or target.kind not in (Kind.LOAD16, Kind.LOAD32):
-        return set()
-    return set(_codes(target.kind, op.values["r"]))
+    found = {6, 7} if op.form.effect.startswith(("dot", "atomic")) else set[int]()
+    for name in ("r", "d"):
+        target = op.form.operands.get(name)
+        if target is not None and target.kind in (Kind.LOAD16, Kind.LOAD32):
+            found.update(_codes(target.kind, op.values[name]))
+    return found
 
 
 @dataclass

@@ -124,6 +124,41 @@ def compare_and_swap(n: Numerics, old: Bits, r: Bits, k: Bits) -> Bits:
     return np.where(np.asarray(old) == np.asarray(k), np.asarray(r, np.uint32), np.asarray(old, np.uint32))
 
 
+def add_u64(n: Numerics, old: Bits, r: Bits) -> Bits:
+    """Wrap-around sum of 64 bits."""
+    with np.errstate(over="ignore"):
+        return np.asarray(old, np.uint64) + np.asarray(r, np.uint64)
+
+
+def add_f64(n: Numerics, old: Bits, r: Bits) -> Bits:
+    """float64 sum."""
+    with np.errstate(all="ignore"):
+        total = np.asarray(old, np.uint64).view(np.float64) + np.asarray(r, np.uint64).view(np.float64)
+    return np.asarray(total).view(np.uint64)
+
+
+def extremum64(larger: bool, signed: bool) -> Update:
+    """The larger or smaller value of 64 bits."""
+    kind = np.int64 if signed else np.uint64
+    pick = np.maximum if larger else np.minimum
+
+    def update(n: Numerics, old: Bits, r: Bits) -> Bits:
+        a, b = np.asarray(old, np.uint64).view(kind), np.asarray(r, np.uint64).view(kind)
+        return np.asarray(pick(a, b)).view(np.uint64)
+
+    return update
+
+
+def exchange64(n: Numerics, old: Bits, r: Bits) -> Bits:
+    """The operand of 64 bits."""
+    return np.asarray(r, np.uint64)
+
+
+def compare_and_swap64(n: Numerics, old: Bits, r: Bits, k: Bits) -> Bits:
+    """r if the old 64 bits equal k, else the old ones."""
+    return np.where(np.asarray(old) == np.asarray(k), np.asarray(r, np.uint64), np.asarray(old, np.uint64))
+
+
 def dot_int8(lane_words: Bits, warp_words: Bits) -> Bits:
     """Sum over the last axis of the products of both bytes of each 16-bit word, signed; exact in 32 bits."""
     total = np.zeros(np.broadcast_shapes(lane_words.shape, warp_words.shape)[:-1], np.int32)

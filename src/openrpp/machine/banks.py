@@ -56,7 +56,7 @@ class Ports:
             case Cost.WARP_VECTOR | Cost.ADDRESS | Cost.DIRECT:
                 return 0  # not through the banks lane by lane
             case _:
-                words = 2 if access.width == 32 else 1
+                words = max(access.width // 16, 1)
                 return gather_passes(addresses, self.banks, words, chosen, shared=access.effect != "atomic")
 
 

@@ -177,6 +177,8 @@ class Code:
                 case _:
                     if form.effect.startswith("dot") and not any(op.form.effect == "warp-load" for op in port):
                         raise CodeError(f"{form.name} needs an LDWARP before it in its column", pc)
+                    if form.name.endswith("CAS.U64") and not any(op.form.effect == "compare" for op in port):
+                        raise CodeError(f"{form.name} needs an ATOMCMP before it in its column", pc)
                     port.append(self._vector_op(form, pc))
             pc += 1
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from openrpp.machine.vectors import Datapath
 
 Offsets = NDArray[np.uint64]
-EFFECTS = frozenset({"load32", "store32", "load-u8", "store-u8", "load-ddr", "store-ddr", "atomic"})
-_KINDS: dict[int, type[np.unsignedinteger[Any]]] = {8: np.uint8, 16: np.uint16, 32: np.uint32}
+EFFECTS = frozenset({"load32", "store32", "load-u8", "store-u8", "load-u16", "load-ddr", "store-ddr", "atomic"})
+_KINDS: dict[int, type[np.unsignedinteger[Any]]] = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 
 
 def access(path: Datapath, op: VectorOp, addresses: NDArray[Any], part: slice) -> NDArray[Any] | None:
@@ -66,18 +66,34 @@ def _indices(region: Region, addresses: NDArray[Any], lanes: NDArray[Any], width
     return offsets // np.uint64(width // 8)
 
 
+def joined(path: Datapath, op: VectorOp, low: str, high: str, part: slice) -> NDArray[np.uint64]:
+    """Two pairs as 64-bit values."""
+    words = [path.vectors.pairs[op.op.values[name]][part].astype(np.uint64) for name in (low, high)]
+    return words[0] | words[1] << np.uint64(32)
+
+
+def _operands(path: Datapath, op: VectorOp, part: slice) -> list[NDArray[Any]]:
+    """What an update takes besides the old value: the operand, and what is compared."""
+    if op.form.width == 32:
+        return [path.vectors.pairs[op.op.values[name]][part] for name in ("r", "k") if name in op.op.values]
+    given: list[NDArray[Any]] = [joined(path, op, "r", "s", part)]
+    if op.form.name.endswith("CAS.U64"):
+        assert path.compared is not None, "decoding refuses a 64-bit compare-and-swap without ATOMCMP"
+        given.append(path.compared)
+    return given
+
+
 def _update(
     path: Datapath, op: VectorOp, words: NDArray[Any], where: Offsets, lanes: NDArray[Any], part: slice
-) -> NDArray[np.uint32]:
-    """Atomic updates in ascending lane order; the old word per lane, 0 for lanes that take no part.
+) -> NDArray[Any]:
+    """Atomic updates in ascending lane order; the old value per lane, 0 for lanes that take no part.
 
     Lanes at different addresses are independent, so the n-th lanes of all addresses take their turns together.
     """
     combine = op.form.combine
     assert combine is not None
-    size = part.stop - part.start
-    old = np.zeros(size, np.uint32)
-    operands = [path.vectors.pairs[op.op.values[name]][part] for name in ("r", "k") if name in op.op.values]
+    old = np.zeros(part.stop - part.start, words.dtype)
+    operands = _operands(path, op, part)
     order = np.argsort(where, kind="stable")
     ordered = where[order]
     first = np.ones(ordered.size, bool)

@@ -72,7 +72,7 @@ class ColumnPasses:
 
     def __init__(self, column: ColumnCode, ports: Ports, numerics: Numerics) -> None:
         self.accesses = tuple(
-            op for op in column.port if op.form.slot in _PORT and op.form.cost is not Cost.WARP_VECTOR
+            op for op in column.port if op.form.slot in _PORT and op.form.cost not in (Cost.WARP_VECTOR, Cost.ADDRESS)
         )
         self.addressing = tuple(op for op in column.port if op.form.slot is Slot.ADDRESS)
         self.ports = ports

@@ -76,7 +76,7 @@ class PassSamples(Observer):
         paths = {Slot.SEQUENTIAL: 0, Slot.GATHER: 0}
         total.measured += 1
         for op, captured in zip(step.column.port, step.captured, strict=False):
-            if op.form.slot not in paths or op.form.cost is Cost.WARP_VECTOR:
+            if op.form.slot not in paths or op.form.cost in (Cost.WARP_VECTOR, Cost.ADDRESS):
                 continue
             addresses = self.datapath.addresses(op, lanes, part, captured)
             chosen = self._chosen(op, lanes, part, captured)

@@ -64,6 +64,7 @@ class Datapath:
         self.undefined_byte = ben_high_byte == "undefined"
         self.sram16 = memory.sram16
         self.vote = 0
+        self.compared: NDArray[np.uint64] | None = None  # of the column's ATOMCMP
         self.sram_base = memory.sram.base
         self.sram_end = memory.sram.end
 
@@ -161,6 +162,8 @@ class Datapath:
             try:
                 if op.form.effect == "warp-load":
                     warp = self.warp_vector(op, scalars)
+                elif op.form.effect == "compare":
+                    self.compared = extended.joined(self, op, "k", "m", part)
                 elif op.form.effect in ("dot", "dot-int8"):
                     assert warp is not None, "decoding refuses a dot product without LDWARP"
                     self.vectors.pairs[MA][part] = self._dot(op, warp, scalars, lanes, part)
@@ -234,11 +237,23 @@ class Datapath:
             return
         if op.form.effect == "atomic":
             register = MA
-        bank = self.vectors.pairs if op.form.width == 32 else self.vectors.halves
-        if register in (MA, MB):
-            bank[register][part] = values
+            if op.form.width == 64:
+                high = (values >> np.uint64(32)).astype(np.uint32)
+                self._loaded(op.op.values["d"], high, part, pending)
+                values = values.astype(np.uint32)
+        if op.form.width >= 32:
+            self._loaded(register, values, part, pending)
+        elif register in (MA, MB):
+            self.vectors.halves[register][part] = values
         else:
-            pending.append((bank[register], values))
+            pending.append((self.vectors.halves[register], values))
+
+    def _loaded(self, pair: int, values: U32, part: slice, pending: list[tuple[Any, Any]]) -> None:
+        """A pair gets what was loaded: MAB now, others at the end of the column."""
+        if pair == MA:
+            self.vectors.pairs[pair][part] = values
+        else:
+            pending.append((self.vectors.pairs[pair], values))
 
     def _load(self, op: VectorOp, addresses: U32, captured: dict[str, int], lanes: Lanes) -> U16:
         effect = op.form.effect

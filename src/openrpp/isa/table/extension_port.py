@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from openrpp.isa import crosslane
 from openrpp.isa.form import Cost, Field, Form, Instruction, Kind, Operand, Slot, Unit
 from openrpp.isa.numeric import Numerics
 from openrpp.isa.table import port
@@ -23,14 +22,13 @@ from openrpp.isa.table.extension import flagged
 from openrpp.isa.table.port import U32, Lanes
 
 LOADS, STORES = 0x2000_0000, 0x6000_0000
-_DATA = Field(((25, 3), (0, 1)))
+DATA = Field(((25, 3), (0, 1)))
 _DVA = 14 << 16 | 1 << 15
 _INDEXED = 1 << 14 | 1 << 6
 _PLAIN, _MASKED = 1 << 2, 1 << 1
-_SIZES = {"W32": 1, "U8": 2, "D16": 4, "D32": 5, "D8": 6}
+_SIZES = {"W32": 1, "U8": 2, "U16": 3, "D16": 4, "D32": 5, "D8": 6}
 _DOT8 = 0xC
 _CONT = 1 << 24 | 3 << 21
-_ATOMIC = 1 << 24 | 4 << 21
 _POINTER = 1 << 5  # the field of the base names a register of high words
 _QUAD = Operand(Kind.S64, bits(6, 4, 2))
 
@@ -52,8 +50,8 @@ def ddr_pointer(n: Numerics, lanes: Lanes, h: Any, dva: U32) -> Any:
 
 def _register(size: str, store: bool) -> Operand:
     if size.endswith("32"):
-        return Operand(Kind.STORE32 if store else Kind.LOAD32, _DATA)
-    return Operand(Kind.STORE16 if store else Kind.LOAD16, _DATA)
+        return Operand(Kind.STORE32 if store else Kind.LOAD32, DATA)
+    return Operand(Kind.STORE16 if store else Kind.LOAD16, DATA)
 
 
 def _access(size: str, store: bool, place: str, bits_: int, operands: dict[str, Operand], **more: Any) -> Form:
@@ -142,7 +140,15 @@ def _wide_rows() -> list[Instruction]:
         rows.append((f"LOAD.{size}", f"Gather of {size[1:]} bits; {zero} {note}", f"r = {what}[address]", loads))
         meaning = f"Scatter of the low {size[1:]} bits; STOREMASK only where c is not zero. {note}"
         rows.append((f"STORE.{size}", meaning, f"{what}[address] = r", stores))
+    rows.append(("LOAD.U16", f"Gather of 16 bits where c is not zero; {zero}", "r = mem16[address]", [_half_load()]))
     return [Instruction(name, Unit.PORT, meaning, text, "", tuple(forms)) for name, meaning, text, forms in rows]
+
+
+def _half_load() -> Form:
+    """16 bits for lanes with a condition; the published masked load takes lanes by their number."""
+    return _masked_load(
+        "U16", "[DVA]", _DVA, {}, cost=Cost.GATHER, effect="load-u16", define=port.at_dva, sources=("DVA",)
+    )
 
 
 def _ddr_places() -> list[tuple[str, int, dict[str, Operand], dict[str, Any]]]:
@@ -177,62 +183,6 @@ def _ddr_rows() -> list[Instruction]:
     return rows
 
 
-_ATOMICS: tuple[tuple[str, int, crosslane.Update, str], ...] = (
-    ("ADD.U32", 0, crosslane.add_u32, "old + r"),
-    ("ADD.F32", 1, crosslane.add_f32, "old + r"),
-    ("MIN.U32", 2, crosslane.extremum(larger=False, signed=False), "min(old, r)"),
-    ("MIN.S32", 3, crosslane.extremum(larger=False, signed=True), "min(old, r)"),
-    ("MAX.U32", 4, crosslane.extremum(larger=True, signed=False), "max(old, r)"),
-    ("MAX.S32", 5, crosslane.extremum(larger=True, signed=True), "max(old, r)"),
-    ("AND.U32", 6, crosslane.bitwise(np.bitwise_and), "old & r"),
-    ("OR.U32", 7, crosslane.bitwise(np.bitwise_or), "old | r"),
-    ("XOR.U32", 8, crosslane.bitwise(np.bitwise_xor), "old ^ r"),
-    ("EXCH.U32", 9, crosslane.exchange, "r"),
-    ("CAS.U32", 10, crosslane.compare_and_swap, "old == k ? r : old"),
-)
-
-
-def _atomic_forms(name: str, code: int, update: crosslane.Update) -> list[Form]:
-    """SRAM and DDR forms, each with and without a condition."""
-    compared = {"k": Operand(Kind.V32, bits(12, 4))} if name.startswith("CAS") else {}
-    forms: list[Form] = []
-    for ddr in (False, True):
-        place = "[{base}+DVA]" if ddr else "[DVA]"
-        for masked in (False, True):
-            operands = {"r": Operand(Kind.STORE32, _DATA), **compared}
-            operands |= {"c": vector(16, 8)} if masked else {}
-            operands |= {"base": Operand(Kind.S64, bits(3, 4, 2))} if ddr else {}
-            order = [key for key in ("k", "r", "c") if key in operands]
-            forms.append(
-                Form(
-                    f"ATOM{'MASK' if masked else ''}.{name}",
-                    f"{place}, {', '.join(f'{{{key}}}' for key in order)}, MAB",
-                    STORES | _ATOMIC | ddr << 20 | code << 16 | masked << 7,
-                    operands,
-                    slot=Slot.GATHER,
-                    cost=Cost.DIRECT if ddr else Cost.GATHER,
-                    width=32,
-                    effect="atomic",
-                    define=ddr_address if ddr else port.at_dva,
-                    sources=("base", "DVA") if ddr else ("DVA",),
-                    combine=update,
-                )
-            )
-    return forms
-
-
-def _atomic_rows() -> list[Instruction]:
-    rows: list[Instruction] = []
-    for name, code, update, new in _ATOMICS:
-        forms = _atomic_forms(name, code, update)
-        meaning = (
-            "Lanes take turns in ascending order; MAB is the old word (ATOMMASK: only where c is not zero, else 0)."
-        )
-        equation = f"MAB = old = mem32[address]; mem32[address] = {new}"
-        rows.append(Instruction(f"ATOM.{name}", Unit.PORT, meaning, equation, "", tuple(forms)))
-    return rows
-
-
 def _dot_row() -> Instruction:
     form = Form(
         "LDLANE_I8MAD",
@@ -258,6 +208,5 @@ def rows() -> list[Instruction]:
     return [
         *flagged("wide", _wide_rows()),
         *flagged("ddr", _ddr_rows()),
-        *flagged("atomic", _atomic_rows()),
         *flagged("int8", [_dot_row()]),
     ]

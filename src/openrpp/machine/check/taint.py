@@ -52,6 +52,7 @@ class Taint(Observer):
         self.registers: dict[int, Numbers] = {}
         self._pending: list[tuple[int, Any]] = []
         self._chosen: Any = None
+        self._compared: Any = SOUND
 
     # --- what a subclass knows ---------------------------------------------------------------------------------
 
@@ -119,6 +120,9 @@ class Taint(Observer):
                     self._pending.append((DVA, self._combined(op, step, part)))
                 case "warp-load":
                     warp_vector = self._warp_vector(op, scalars, step, part)
+                case "compare":
+                    pairs = (self._source(op, name, step, part) for name in ("k", "m"))
+                    self._compared = np.maximum(*pairs)
                 case "dot" | "dot-int8":
                     self._keep(op, self._dot(op, scalars, warp_vector, step, lanes, part), part)
                 case effect if effect.startswith("load"):
@@ -199,8 +203,11 @@ class Taint(Observer):
     def _store(self, op: VectorOp, scalars: dict[str, int], step: Step, lanes: Lanes, part: slice) -> None:
         """A store, or an atomic update, which also loads what it replaces."""
         place, data = self._combined(op, step, part), self._source(op, "r", step, part)
-        if "k" in op.form.operands:
-            data = np.maximum(data, self._source(op, "k", step, part))
+        for name in ("k", "s"):
+            if name in op.form.operands:
+                data = np.maximum(data, self._source(op, name, step, part))
+        if op.form.name.endswith("CAS.U64"):
+            data = np.maximum(data, self._compared)
         chosen: Any = slice(None)
         if "c" in op.form.operands:
             self._use(self._source(op, "c", step, part), "the condition of {name}", op, step, part)

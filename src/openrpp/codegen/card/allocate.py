@@ -1,18 +1,22 @@
 """Registers for the values of a line of items, and the operations of its columns.
 
-Between two labels values live in the four pairs and VAB, farthest next use leaves first; across labels, and where the
-pairs run out, they live in planes of SRAM. A value that is used behind a label is stored as soon as it is made.
+What is needed across labels has a pair of its own (`homes.py`) or lies in a plane of SRAM, where it is stored as soon
+as it is made. The other pairs and VAB hold values between two labels: farthest next use leaves first, for its plane.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from openrpp.codegen.card.columns import Op, Packer
-from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Item, Jump, Label, Vote
+from openrpp.codegen.card.homes import homes_of
+from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.scalar_steps import ScalarOp
-from openrpp.codegen.card.scalars import allocate, defines, made_at_use, uses
+from openrpp.codegen.card.scalars import allocate, made_at_use, uses
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -47,9 +51,11 @@ class NoRoom(Exception):
 
 
 class Allocator:
-    """Writes the columns of a line of items."""
+    """Writes the columns of a line of items. `reserve` pairs or more stay free of homes."""
 
-    def __init__(self, items: Sequence[Item], scalars: set[Word], threads: int, most_pins: int = 2) -> None:
+    def __init__(
+        self, items: Sequence[Item], scalars: set[Word], threads: int, known: Liveness, reserve: int = 2
+    ) -> None:
         self.items = items
         self.scalars = scalars
         self.threads = threads
@@ -61,37 +67,27 @@ class Allocator:
         self.spills = 0
         self._temporary = 0
         self._uses: dict[Word, list[int]] = {}
-        self._outside: set[Word] = set()
         self._now = 0
         self._gathering = False
-        self._most_pins = most_pins
+        self._known = known
+        self._outside, self._homes = homes_of(items, known, scalars, PAIRS, reserve)
         self._pins: dict[str, Word] = {}
-        self._changed: set[Word] = set()
+        self._section = list(accumulate((isinstance(item, Label) for item in items), initial=0))
         self._find_uses()
         self._forget()
 
     def _find_uses(self) -> None:
-        """Places of uses of lane words, and those that are alive across a label."""
-        section: dict[Word, set[int]] = {}
-        number = 0
+        """Places of uses of lane words."""
         for place, item in enumerate(self.items):
-            if isinstance(item, Label | Begin | End):
-                number += isinstance(item, Label)
             for word in uses(item):
                 if word not in self.scalars:
                     self._uses.setdefault(word, []).append(place)
-                    section.setdefault(word, set()).add(number)
-            made = defines(item)
-            if made is not None and made not in self.scalars:
-                section.setdefault(made, set()).add(number)
-            if isinstance(item, Assign):
-                self._outside.add(item.target)
-        self._outside |= {word for word, numbers in section.items() if len(numbers) > 1}
 
     def run(self) -> Text:
         """The columns of all items."""
         for place, item in enumerate(self.items):
             self._now = place
+            self._pin(place)
             self.packer.location = getattr(item, "location", None) or self.packer.location
             self._item(item)
         self.packer.flush()
@@ -100,43 +96,38 @@ class Allocator:
     # --- what is where --------------------------------------------------------------------------------------------
 
     def _forget(self) -> None:
-        """Behind a label nothing is in registers but what is pinned."""
+        """Behind a label nothing is in registers but what has a home there."""
         self._held: dict[str, set[Word]] = {name: set() for name in (*PAIRS, VAB)}
         self._stored: set[Word] = set()
         for pair, word in self._pins.items():
             self._held[pair] = {word}
 
-    # --- loops ----------------------------------------------------------------------------------------------------
+    # --- homes ----------------------------------------------------------------------------------------------------
 
-    def _enter_loop(self) -> None:
-        """In a loop without inner labels, words that are alive around it and used most get pairs of their own."""
-        head = self.items[self._now + 1]
-        assert isinstance(head, Label)
-        place = self._now + 2
-        while not isinstance(self.items[place], Label | Begin | End):
-            item = self.items[place]
-            if isinstance(item, Jump) and item.label == head.name:
-                break
-            place += 1
-        last = self.items[place]
-        if not (isinstance(last, Jump) and last.label == head.name):
-            return
-        body = self.items[self._now + 2 : place]
-        for pair, word in zip(("IGH", "IEF")[: self._most_pins], _most_used(body, self.scalars), strict=False):
-            self._from_plane(word, pair)
+    def _pin(self, place: int) -> None:
+        """Homes just before an item."""
+        for pair, word in self._homes.ends.get(place, ()):
+            if self._pins.get(pair) is word:
+                del self._pins[pair]
+        for pair, word in self._homes.starts.get(place, ()):
             self._pins[pair] = word
-            self._changed |= {word for item in body if defines(item) is word}
 
-    def _leave_loop(self) -> None:
-        """What has changed in pinned pairs goes to its plane, for those that read it later."""
-        for pair, word in self._pins.items():
-            if word in self._changed and any(place > self._now for place in self._uses.get(word, ())):
+    def _change_homes(self) -> None:
+        """At the start and end of a loop: words leave their pairs for planes, and planes for pairs."""
+        before = dict(self._pins)
+        self._pin(self._now + 1)
+        needed = 1 << self._now + 1
+        for pair, word in before.items():
+            if self._pins.get(pair) is not word and self._known.needed(word) & needed and word not in self._stored:
                 self._to_plane(pair, word)
-        self._pins.clear()
-        self._changed.clear()
+        for pair, word in self._pins.items():
+            if before.get(pair) is not word and self._known.needed(word) & needed >> 1:
+                self._vacate(pair)
+                self._from_plane(word, pair)
 
     def _pair_of(self, word: Word) -> str | None:
-        return next((pair for pair, pinned in self._pins.items() if pinned is word), None)
+        """The home that a word has behind the present item."""
+        return self._homes.at_place(word, self._now + 1)
 
     def _set_pinned(self, word: Word, pair: str, source: str) -> None:
         """A new value for a pinned word, from a register."""
@@ -154,7 +145,10 @@ class Allocator:
             self._held[VAB] = set(self._held[source])
         for held in self._held.values():
             held.discard(word)
+        self._vacate(pair)
+        self._stored.discard(word)
         self._copy(VAB, pair)
+        self._held[VAB].add(word)
         self._held[pair].add(word)
 
     def _register(self, word: Word) -> str | None:
@@ -162,13 +156,12 @@ class Allocator:
 
     def _next_use(self, word: Word) -> int:
         """The place of the next use behind the present item (or by it, while its operands are gathered)."""
-        for place in self._uses.get(word, ()):
-            if place > self._now or (self._gathering and place == self._now):
-                return place if self._same_section(place) else _FAR - 1
-        return _FAR
-
-    def _same_section(self, place: int) -> bool:
-        return not any(isinstance(item, Label) for item in self.items[self._now + 1 : place])
+        places = self._uses.get(word, ())
+        index = bisect_left(places, self._now if self._gathering else self._now + 1)
+        if index == len(places):
+            return _FAR
+        same = self._section[places[index]] == self._section[self._now]
+        return places[index] if same else _FAR - 1
 
     def _needed(self, name: str) -> bool:
         """Whether a register holds something whose only copy it is and that is used again."""
@@ -187,11 +180,30 @@ class Allocator:
         choices = [name for name in PAIRS if name not in keep and name not in self._pins]
         if not choices:
             raise NoRoom
-        best = max(choices, key=lambda name: (self._distance(name), -PAIRS.index(name)))
-        if self._needed(best):
-            self._to_plane(best, next(word for word in self._held[best] if self._only_copy(word, best)))
-        self._held[best] = set()
+        best = max(choices, key=self._ease)
+        self._vacate(best)
         return best
+
+    def _ease(self, name: str) -> tuple[int, int, int, int]:
+        """How well a pair can take a new value: late next use, late next home, early last use in a column."""
+        starts = self._homes.begins_at.get(name, [])
+        index = bisect_left(starts, self._now + 1)
+        until = starts[index] if index < len(starts) else _FAR
+        return self._distance(name), until, -self.packer.last_use(name), -PAIRS.index(name)
+
+    def _vacate(self, name: str) -> None:
+        """Store what is in a pair, if that is its only copy."""
+        if self._needed(name):
+            self._to_plane(name, next(word for word in self._held[name] if self._only_copy(word, name)))
+        self._held[name] = set()
+
+    def _place_for(self, word: Word) -> str:
+        """The pair that a load fills."""
+        home = self._homes.at_place(word, self._now + 1)
+        if home is None:
+            return self._free_pair(set())
+        self._vacate(home)
+        return home
 
     def _plane(self, word: Word) -> int:
         return self.planes.setdefault(word, len(self.planes))
@@ -311,15 +323,15 @@ class Allocator:
 
     def _made(self, word: Word, name: str) -> None:
         """A word is in a register now, and nowhere else."""
-        pinned = self._pair_of(word)
-        if pinned is not None:
-            self._set_pinned(word, pinned, name)
-            return
         for held in self._held.values():
             held.discard(word)
         self._stored.discard(word)
+        home = self._pair_of(word)
+        if home is not None and home != name:
+            self._set_pinned(word, home, name)
+            return
         self._held[name] = {word}
-        if word in self._outside:
+        if home is None and word in self._outside and self._known.needed(word) >> self._now + 1 & 1:
             self._to_plane(name, word)
 
     # --- items ----------------------------------------------------------------------------------------------------
@@ -340,6 +352,7 @@ class Allocator:
         elif isinstance(item, Label):
             self.packer.flush()
             self.text.place(item.name)
+            self._pin(self._now + 1)
             self._forget()
         elif isinstance(item, Lane):
             self._lane_number(item)
@@ -352,11 +365,8 @@ class Allocator:
             self._access(item)
         elif isinstance(item, Atomic):
             self._atomic(item)
-        elif isinstance(item, Begin):
-            self._enter_loop()
         else:
-            self._leave_loop()
-            self._forget()
+            self._change_homes()
 
     def _pe(self, text: str, reads: Sequence[Read], result: Word | None, makes: Part = Part.PAIR) -> Op:
         """An operation of the processing element; the word is then in VAB."""
@@ -421,18 +431,30 @@ class Allocator:
             if self._is_scalar(item.source):
                 self._pe("MOVE.U32", (Read(item.source),), item.target)
                 return
-            (name,) = self._lanes(item.source)
-            pinned = self._pair_of(item.target)
-            if pinned is not None:
-                self._set_pinned(item.target, pinned, name)
-                return
-            for held in self._held.values():
-                held.discard(item.target)
-            self._held[name].add(item.target)
-            self._to_plane(name, item.target)
+            self._move(item.target, item.source)
             return
         reads = (Read(item.target), Read(item.source), Read(item.mask, Part.LOW))
         self._pe("MERGE", reads, item.target)
+
+    def _move(self, target: Word, source: Source) -> None:
+        """A lane word gets the value of another."""
+        assert isinstance(source, Word)
+        home = self._pair_of(target)
+        if home is not None and self._register(source) is None:
+            self._vacate(home)
+            self._from_plane(source, home)
+            self._stored.discard(target)
+            self._held[home] = {source, target}
+            return
+        (name,) = [VAB] if source in self._held[VAB] else self._lanes(source)
+        if home is not None:
+            self._set_pinned(target, home, name)
+            return
+        for held in self._held.values():
+            held.discard(target)
+        self._held[name].add(target)
+        if self._known.needed(target) >> self._now + 1 & 1 and target in self._outside:
+            self._to_plane(name, target)
 
     def _scalar_op(self, item: ScalarOp) -> None:
         target = self.pairs_of[item.result]
@@ -567,7 +589,7 @@ class Allocator:
             return
         assert item.result is not None
         op.memory = "load"
-        pair = self._free_pair(set())
+        pair = self._place_for(item.result)
         op.writes = frozenset((pair,))
         op.vector.append(f"LOAD{suffix} {place}, {masked}{pair if item.bits == 32 else _LOW[pair]}")
         self.packer.add(op)
@@ -611,22 +633,6 @@ class Allocator:
         op.vector += [f"ATOM{'MASK' if mask else ''}.{item.operation} {given}, MAB", f"{name} MAB, {pair}"]
         self.packer.add(op)
         self._made(item.result, pair)
-
-
-def _most_used(body: Sequence[Item], scalars: set[Word]) -> list[Word]:
-    """Lane words that are alive at the start of a loop's body, the most used first."""
-    counts: dict[Word, int] = {}
-    made: set[Word] = set()
-    for item in body:
-        for word in uses(item):
-            if word not in scalars and word not in made:
-                counts[word] = counts.get(word, 0) + 1
-        result = defines(item)
-        if isinstance(item, Assign) and result in counts:
-            counts[result] += 1  # a store for every turn less
-        elif result is not None:
-            made.add(result)
-    return sorted(counts, key=lambda word: -counts[word])
 
 
 def _part(register: str, part: Part) -> str:

@@ -83,6 +83,10 @@ class Packer:
         if op.alone:
             self._floor = place + 1
 
+    def last_use(self, name: str) -> int:
+        """The last column so far that reads or writes a register."""
+        return max(self._written.get(name, -1), self._read.get(name, -1), self._pe_read.get(name, -1))
+
     def _earliest(self, op: Op) -> int:
         """A register is read in a later column than it is written in, and written no earlier than it was read."""
         found = [self._floor]

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from openrpp.codegen.card.allocate import Allocator, NoRoom
+from openrpp.codegen.card.allocate import PAIRS, Allocator, NoRoom
 from openrpp.codegen.card.clean import without_dead
+from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Item
+from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
 from openrpp.codegen.card.naive import Naive
@@ -114,7 +116,7 @@ def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[Text, int
         lowering = Lowering(kernel, block, Values(), places)
         flow = Flow(kernel, lowering, lanes_only)
         try:
-            items = without_dead(flow.run())
+            items = coalesced(without_dead(flow.run()), flow.scalars)
             back = _allocated(items, flow.scalars, block[0] * block[1] * block[2] * kernel.merge)
         except Demoted as demoted:
             lanes_only.add(demoted.value)
@@ -127,8 +129,9 @@ def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[Text, int
 
 def _allocated(items: list[Item], scalars: set[Word], threads: int) -> Allocator:
     """Registers and columns, with as many pairs kept through loops as can be."""
-    for pins in (2, 1, 0):
-        back = Allocator(items, scalars, threads, pins)
+    known = Liveness(items)
+    for reserve in range(2, len(PAIRS) + 1):
+        back = Allocator(items, scalars, threads, known, reserve)
         try:
             back.run()
         except NoRoom:

@@ -1,0 +1,89 @@
+"""Making one word of two that a plain assignment connects, where no value is lost: no copies per turn of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.liveness import Liveness, loops_of
+from openrpp.codegen.card.scalar_steps import ScalarOp
+from openrpp.codegen.card.scalars import defines, made_at_use
+from openrpp.codegen.card.steps import Access, Atomic, Ballot, Fence, Scalar, Source, Word, for_each_read
+
+
+def coalesced(items: Sequence[Item], scalars: set[Word]) -> list[Item]:
+    """The line with fewer words: source and target of an assignment are one where they are never needed together."""
+    known = Liveness(items)
+    fixed = made_at_use(items)
+    busy: dict[Word, int] = {}
+    for place, item in enumerate(items):
+        made = defines(item)
+        if made is not None:
+            busy[made] = busy.get(made, known.needed(made)) | 1 << place + 1
+    leader: dict[Word, Word] = {}
+
+    def found(word: Word) -> Word:
+        while word in leader:
+            word = leader[word]
+        return word
+
+    for assign in _by_depth(items):
+        source = assign.source
+        if assign.mask is not None or not isinstance(source, Word) or source in fixed or assign.target in fixed:
+            continue
+        first, second = found(source), found(assign.target)
+        if first is second or (first in scalars) != (second in scalars):
+            continue
+        if not busy.get(first, 0) & busy.get(second, 0):
+            leader[first] = second
+            busy[second] = busy.get(second, 0) | busy.get(first, 0)
+    renamed = {word: found(word) for word in leader}
+    return [item for item in (_with(item, renamed) for item in items) if not _is_idle(item)]
+
+
+def _by_depth(items: Sequence[Item]) -> list[Assign]:
+    """Assignments, those of the innermost loops first."""
+    depth = [0] * (len(items) + 1)
+    for loop in loops_of(items):
+        depth[loop.begin] += 1
+        depth[loop.end] -= 1
+    found: list[tuple[int, int, Assign]] = []
+    level = 0
+    for place, item in enumerate(items):
+        level += depth[place]
+        if isinstance(item, Assign):
+            found.append((-level, place, item))
+    return [item for _, _, item in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _is_idle(item: Item) -> bool:
+    return isinstance(item, Assign) and item.source is item.target
+
+
+def _with(item: Item, names: Mapping[Word, Word]) -> Item:
+    """An item with words renamed; items are changed in place, since the line owns them."""
+
+    def new(source: Source) -> Source:
+        return names.get(source, source) if isinstance(source, Word) else source
+
+    def word(old: Word) -> Word:
+        return names.get(old, old)
+
+    if isinstance(item, Assign):
+        return Assign(word(item.target), new(item.source), item.mask and word(item.mask))
+    if isinstance(item, ScalarOp):
+        reads = tuple((new(source), part) for source, part in item.reads)
+        return ScalarOp(item.text, reads, word(item.result), item.makes)
+    if isinstance(item, Vote):
+        return Vote(word(item.predicate), word(item.result))
+    if isinstance(item, Jump):
+        return replace(item, condition=item.condition and word(item.condition))
+    if isinstance(item, Label | Begin | End | Scalar):
+        return item
+    if isinstance(item, Access | Atomic | Ballot):
+        item.mask = item.mask and word(item.mask)
+    for_each_read(item, new)
+    if not isinstance(item, Fence) and item.result is not None:
+        item.result = word(item.result)
+    return item

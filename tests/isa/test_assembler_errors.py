@@ -20,10 +20,10 @@ def complaints(text: str) -> list[str]:
 
 
 ONE_LINE = {
-    "FOO S0, S1": "1:1: 'FOO' is not an instruction",
+    "QUUX S0, S1": "1:1: 'QUUX' is not an instruction",
     "ADDD.U16 S0, S1, S2": "1:1: 'ADDD.U16' is not an instruction; did you mean 'ADD'?",
     "SUB.F64 VAB, VAB, VAB": "1:1: 'SUB.F64' is not a form of SUB; "
-    "there are SUB.F16, SUB.F32, SUB.S16, SUB.S32, SUB.U16, SUB.U32",
+    "there are SUB.F16, SUB.F32, SUB.F64.HIGH, SUB.F64.LOW, SUB.S16, SUB.S32, SUB.U16, SUB.U32",
     "MOVE.U16 1, S32": "1:13: 'S32' is out of range; scalar registers are S0 to S31",
     "MOVE.U32 1, DS16": "1:13: 'DS16' is out of range; scalar pairs are DS0 to DS15",
     "  ADD.U16 IX, VA, VA": f"1:11: expected {S16} or {V16}, found 'IX'",

@@ -14,6 +14,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "convert": "conversions between all integer and float types, and float32 to bf16 to nearest even",
         "fma32": "float32 fused multiply-add",
         "math": "reciprocal, roots, quotient, exp2 and log2 units",
+        "double": "64-bit floats: arithmetic, comparisons and conversions, one 32-bit word of a result per column",
         "int8": "int8 dot product of 16 terms at the memory port",
         "vote": "any, all, count and ballot of a predicate over the block or warp",
         "shuffle": "exchange of values between the lanes of a warp",

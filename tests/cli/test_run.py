@@ -186,7 +186,7 @@ GOOD = "--grid 4 --block 256 --in src=a.npy --param dst=@src --param n=1"
         (f"run add.s {GOOD} --arch ae9", "arch: ae9: no such preset or file; allowed: ae7100, ae7100x"),
         (
             f"run add.s {GOOD} --engine warp9",
-            "launch: engine 'warp9' is not known; there are reference, native",
+            "launch: engine 'warp9' is not known; there are reference, native, interpreter",
         ),
         (
             f"run add.s {GOOD} --order up",

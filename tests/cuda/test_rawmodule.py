@@ -103,9 +103,9 @@ def module(store: Cache) -> RawModule:
     return RawModule(SOURCE, name_expressions=names, card=Card(engine="native"), store=store)
 
 
-@pytest.fixture(params=["native", "reference"])
+@pytest.fixture(params=["native", "interpreter"])
 def card(request: pytest.FixtureRequest) -> Card:
-    return Card(engine=request.param)
+    return Card("ae7100x", request.param)
 
 
 def test_arrays_are_copied_to_the_card_and_back(module: RawModule, card: Card) -> None:
@@ -423,7 +423,7 @@ def test_a_kernel_without_kernel_ir_is_refused_when_it_is_asked_for(store: Cache
         (RawModule, "either source text"),
         (lambda: RawModule("", options="-DX"), "sequence of texts"),
         (lambda: RawModule("", ("--no-such",)), "not known"),
-        (lambda: Card(engine="quick"), "engine 'quick' is not known; there are reference, native"),
+        (lambda: Card(engine="quick"), "engine 'quick' is not known; there are reference, native, interpreter"),
         (lambda: Card(engine="native", workers=0), "0 workers"),
     ],
 )

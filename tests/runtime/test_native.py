@@ -53,9 +53,9 @@ kernel @halt(%at: i32) {
 """
 
 
-@pytest.fixture(params=["native", "reference"])
+@pytest.fixture(params=["native", "interpreter"])
 def card(request: pytest.FixtureRequest) -> Card:
-    return Card(engine=request.param)
+    return Card("ae7100x", request.param)
 
 
 @pytest.fixture

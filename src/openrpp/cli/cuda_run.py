@@ -231,14 +231,26 @@ def _show(request: CudaRequest, card: Card, launched: Launched, as_json: bool) -
 
 
 def _rows(report: ProgramReport) -> list[tuple[str, str]]:
-    from openrpp.runtime.program import UNTIMED
+    from openrpp.report.figures import durations, numbers
 
+    taken, seconds, cycles = report.taken, report.taken.seconds, report.taken.cycles
     grid, block = (" x ".join(map(str, extent)) for extent in (report.grid, report.block))
     rows = [
         ("grid", f"{grid}: {prod(report.grid):,} blocks"),
         ("block", f"{block}: {prod(report.block):,} threads"),
-        ("card time", UNTIMED),
     ]
+    if seconds is None or cycles is None:
+        rows.append(("card time", taken.reason))
+    else:
+        rows += [
+            ("card time", f"{durations(seconds)} (low / nominal / high), {numbers(cycles)} cycles"),
+            ("columns", f"{taken.columns:,}"),
+            ("merged", f"{taken.merge} blocks run as one block of the card" if taken.merge > 1 else "no blocks"),
+            ("limited by", taken.limiter),
+        ]
+        if taken.data_source != "none":
+            rows.append(("data from", f"the {taken.data_source} engine"))
+    rows += [("note", note) for note in taken.notes]
     if report.dropped:
         rows.append(("printf", f"{report.dropped:,} calls found no room in the buffer; their output is lost"))
     return rows

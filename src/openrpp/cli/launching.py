@@ -47,8 +47,10 @@ _OPTIONS = (
     click.option(
         "--tail", type=extent, metavar="X[,Y[,Z]]", help="Shape of the last blocks (shadow dimensions), if another."
     ),
-    click.option("--arch", default="ae7100", show_default=True, help="Preset name or architecture file."),
-    click.option("--engine", help="reference or native; by default reference, native for CUDA."),
+    click.option(
+        "--arch", default="ae7100", help="Preset name or architecture file; by default ae7100, ae7100x for CUDA."
+    ),
+    click.option("--engine", help="reference, native or interpreter; by default reference, native for CUDA."),
     click.option("--check", "checks", multiple=True, metavar="NAME[,NAME]", help=CHECKS_HELP),
     click.option("--order", default="column", show_default=True, help=ORDERS_HELP),
     click.option("--seed", default=0, show_default=True, help="Seed of the random orders."),

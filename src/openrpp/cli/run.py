@@ -41,6 +41,8 @@ Examples:
   rpp run histogram.cu --block 64 --arg data.npy --arg bins=zeros:int32:256 --out bins=h.npy --check memory,race
 """
 )
+EXTENDED = "ae7100x"
+"""The card that CUDA runs on unless another is asked for: kernels in general need its instructions."""
 _PROGRAM_ONLY = ("tail", "order", "seed", "strict", "max_words")
 
 
@@ -65,7 +67,8 @@ def command(context: click.Context, as_json: bool, **options: Any) -> int:
     cuda_only = ("args", "shared", "include_dirs", "macros", "standard", "workers")
     if is_cuda(options["program"]):
         _refuse(context, given, _PROGRAM_ONLY, "is for programs in machine code, not for CUDA")
-        return run_cuda(_cuda_request(options), as_json)
+        arch = options["arch"] if "arch" in given else EXTENDED
+        return run_cuda(_cuda_request(options | {"arch": arch}), as_json)
     _refuse(context, given, cuda_only, "is for CUDA sources (.cu), not for programs in machine code")
     names = {item.name for item in fields(Request)}
     prepared = prepare(Request(**{name: value for name, value in options.items() if name in names}))

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @cache
 def default_card() -> Card:
-    """The card that is used where none is named: one per process, with the native engine."""
-    return Card(engine="native")
+    """The card that is used where none is named: one per process, with all extensions and the native engine."""
+    return Card("ae7100x", "native")
 
 
 class RawModule:

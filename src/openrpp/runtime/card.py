@@ -48,8 +48,10 @@ class Card:
 
     Args:
         arch: a preset's name, an architecture file, or a loaded description.
-        engine: which engine carries kernels of kernel IR (CUDA) out: `native`, or `reference`, the scalar interpreter.
-            Programs in machine code run on the reference engine of `openrpp.machine` in either case.
+        engine: which engine carries kernels of kernel IR (CUDA) out: `reference` runs their machine code and needs a
+            card with the extensions that it uses (ae7100x has all), `native` compiles them for this host, and
+            `interpreter` is the definition of kernel IR, thread by thread. Programs in machine code run on the
+            reference engine in any case.
         workers: threads of the native engine, one per core by default.
         strict, order, seed, check, max_words: see `openrpp.machine.Device`.
         keep_timeline: keep every record in `timeline`; a long-running program that only `watch`es may do without.
@@ -58,7 +60,7 @@ class Card:
 
     `timeline` has a record for everything that is over on the nominal clock, in the order of their ends; what is queued
     gets over as the host waits (`synchronize`). `untimed` counts launches without known card time, which take none
-    on the clock but the cost of a launch.
+    on the clock but the cost of a launch. `pools` hand out the memories' addresses.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Card:
         self.timeline: list[Record] = []
         self._watchers: list[Callable[[Notice], object]] = [self._keep] if keep_timeline else []
         self.schedule = Schedule(self.arch, self._notify)
-        self._pools = _pools(self.arch)
+        self.pools = _pools(self.arch)
         self._streams = 0
         self._captures: list[Capture] = []
         self.default_stream = Stream(self, "default")
@@ -106,9 +108,9 @@ class Card:
         Raises OutOfMemory, and LaunchError for a shape, dtype or memory that cannot be.
         """
         kind, extents = dtype_of(dtype), shape_of(shape)
-        if memory not in self._pools:
+        if memory not in self.pools:
             raise LaunchError(f"memory {memory!r} is not known; there are ddr and sram")
-        pool = self._pools[memory]
+        pool = self.pools[memory]
         address = pool.allocate(int(np.prod(extents, dtype=object)) * kind.itemsize)
         return Buffer(self, memory, Allocation(address, pool.release), address, extents, kind)
 
@@ -138,12 +140,12 @@ class Card:
 
     def memory_info(self, memory: MemoryName) -> MemoryInfo:
         """How full a memory is."""
-        pool = self._pools[memory]
+        pool = self.pools[memory]
         return MemoryInfo(pool.size, pool.used, pool.free, pool.largest)
 
     def allocations(self) -> dict[int, int]:
         """Address -> bytes of all buffers that are alive, variables of programs included."""
-        return {address: size for pool in self._pools.values() for address, size in pool.pieces.items()}
+        return {address: size for pool in self.pools.values() for address, size in pool.pieces.items()}
 
     # --- work --------------------------------------------------------------------------------------------------
 

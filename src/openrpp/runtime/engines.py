@@ -1,6 +1,6 @@
-"""Engines that carry kernel IR out on a card's memory: the native one and the scalar interpreter, its definition.
+"""Engines that carry kernel IR out on a card's memory.
 
-Both work on the card's own DDR and SRAM, so that what one engine or an RPP program writes, the other reads.
+All work on the card's own DDR and SRAM, so that what one engine or an RPP program writes, the other reads.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from openrpp.kir.ir import Module
 from openrpp.machine.faults import LaunchError
 from openrpp.machine.launch import Triple
+from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.values import Packed
 from openrpp.storage import Cache
 
 if TYPE_CHECKING:
     from openrpp.runtime.card import Card
 
-ENGINES: Final = ("reference", "native")
-"""What `Card` takes. `native` compiles kernel IR for the host; `reference` interprets it, thread by thread."""
+ENGINES: Final = ("reference", "native", "interpreter")
+"""What `Card` takes. `reference` compiles kernel IR to machine code and runs that as the machine is defined, `native`
+compiles it for the host, `interpreter` runs it thread by thread: the definition of kernel IR."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,15 @@ class Call:
 
 
 class Ran(NamedTuple):
-    """What a launch leaves besides memory: printf output, how many printf calls found no room, seconds of host time."""
+    """What a launch leaves besides memory.
+
+    Printf output, how many printf calls found no room, seconds of host time; card time where the engine learns it.
+    """
 
     output: str
     dropped: int
     seconds: float
+    taken: CardTime | None = None
 
 
 class Engine(Protocol):
@@ -65,6 +71,10 @@ def engine_named(name: str) -> Engine:
 
             return run_native
         case "reference":
+            from openrpp.runtime.machine_code import run_machine_code
+
+            return run_machine_code
+        case "interpreter":
             from openrpp.runtime.interpreter import run_interpreted
 
             return run_interpreted

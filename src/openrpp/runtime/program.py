@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,9 +13,11 @@ from openrpp.isa.suggest import did_you_mean
 from openrpp.kir.ir import Global, Kernel, Module
 from openrpp.kir.types import Space
 from openrpp.machine.faults import LaunchError
+from openrpp.machine.report import Span
 from openrpp.runtime.buffer import Buffer
+from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.clock import Phase
-from openrpp.runtime.costs import LaunchKind
+from openrpp.runtime.costs import LaunchKind, kernel_plan
 from openrpp.runtime.engines import Call, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
 from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from openrpp.runtime.card import Card
     from openrpp.runtime.stream import Stream
 
-UNTIMED: Final = "unknown until the kernel is compiled to the card's machine code"
+UNTIMED: Final = "not known: the engine runs the kernel without the card's machine code"
 """Why a launch of kernel IR has no card time."""
 
 
@@ -37,9 +39,8 @@ UNTIMED: Final = "unknown until the kernel is compiled to the card's machine cod
 class ProgramReport:
     """One launch of kernel IR.
 
-    `engine` ran it in `host_seconds` of host time, after `compile_seconds` in which it was made ready. What it would
-    take on the card is not known until it is compiled to the card's machine code, so `seconds` is None. `output` is
-    what it printed; `dropped` printf calls found no room.
+    `engine` ran it in `host_seconds` of host time, after `compile_seconds` in which it was made ready; `taken` is what
+    it takes on the card. `output` is what it printed; `dropped` printf calls found no room.
     """
 
     kernel: str
@@ -50,11 +51,12 @@ class ProgramReport:
     compile_seconds: float
     output: str = ""
     dropped: int = 0
+    taken: CardTime = field(default_factory=lambda: CardTime(reason=UNTIMED))
 
     @property
-    def seconds(self) -> None:
-        """Card time: not known."""
-        return None
+    def seconds(self) -> Span | None:
+        """Kernel time on the card; None where it is not known (`taken.reason`)."""
+        return self.taken.seconds
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-able dictionary."""
@@ -63,8 +65,7 @@ class ProgramReport:
             "grid": list(self.grid),
             "block": list(self.block),
             "engine": self.engine,
-            "seconds": None,
-            "seconds_note": UNTIMED,
+            **self.taken.as_dict(),
             "host_seconds": self.host_seconds,
             "compile_host_seconds": self.compile_seconds,
             "output": self.output,
@@ -115,19 +116,27 @@ class ProgramOperation:
         self.args = args
 
     def issue(self, card: Card, before: Frontier, stream: str, kind: LaunchKind) -> tuple[Frontier, ProgramReport]:
-        """Run it now. The schedule gets the cost of the launch, which is known, and no time for the kernel."""
+        """Run it now and put it into the schedule; where its card time is not known, only the cost of the launch."""
         call = self.call(card)
         begun = time.perf_counter()
         ran = engine_named(card.engine)(card, call)
-        prepared = time.perf_counter() - begun - ran.seconds
-        card.untimed += 1
-        schedule = card.schedule
-        low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
-        work = schedule.submit(self.name, stream, (low, nominal, high), before.all)
+        readied = time.perf_counter() - begun - ran.seconds
         report = ProgramReport(
-            self.name, call.grid, call.block, card.engine, ran.seconds, prepared, ran.output, ran.dropped
-        )
-        return Frontier((work,)), report
+            self.name, call.grid, call.block, card.engine, ran.seconds, readied, ran.output, ran.dropped,
+            ran.taken or CardTime(reason=UNTIMED),
+        )  # fmt: skip
+        return self._scheduled(card, report.taken, before, stream, kind), report
+
+    def _scheduled(self, card: Card, taken: CardTime, before: Frontier, stream: str, kind: LaunchKind) -> Frontier:
+        schedule, works = card.schedule, before.all
+        if not taken.launches:
+            card.untimed += 1
+            low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
+            return Frontier((schedule.submit(self.name, stream, (low, nominal, high), works),))
+        for launch in taken.launches:
+            plan = kernel_plan(schedule.costs, launch, kind, schedule.hertz)
+            works = (schedule.submit(self.name, stream, plan, works),)
+        return Frontier(works)
 
 
 Operation = KernelOperation | CopyOperation | ProgramOperation

@@ -7,7 +7,7 @@ which most words repeat, are numbered. The kernel itself is not kept: whoever re
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -93,21 +93,25 @@ class _Reader:
 
     def value(self, kind: Any, data: Data) -> Any:
         """The value of a type."""
-        origin, inner = get_origin(kind), get_args(kind)
+        origin: Any = get_origin(kind)
+        inner = get_args(kind)
         if origin in (Union, types.UnionType):
             return None if data is None else self.value(next(item for item in inner if item is not type(None)), data)
         if origin is tuple:
-            kinds = [inner[0]] * len(data) if inner[-1] is Ellipsis else inner
+            kinds: Iterable[Any] = [inner[0]] * len(data) if inner[-1] is Ellipsis else inner
             return tuple(self.value(item, part) for item, part in zip(kinds, data, strict=True))
         if origin is frozenset:
-            return frozenset(self.value(inner[0], item) for item in data)
+            items: Iterable[Any] = data
+            return frozenset(self.value(inner[0], item) for item in items)
         if isinstance(origin, type) and issubclass(origin, Mapping):
-            return {self.value(inner[0], key): self.value(inner[1], item) for key, item in data}
+            pairs: Iterable[tuple[Any, Any]] = data
+            return {self.value(inner[0], key): self.value(inner[1], item) for key, item in pairs}
         return self._plain(kind, data)
 
     def _plain(self, kind: Any, data: Data) -> Any:
         if kind is Location:
-            return self.places[data]
+            number: int = data
+            return self.places[number]
         if kind is Kernel:
             return self.kernel
         if kind is bytes:

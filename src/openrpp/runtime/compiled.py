@@ -1,0 +1,102 @@
+"""Kernels compiled to machine code of the card, kept in the process and in the cache between processes."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from openrpp.arch import Card as Arch
+from openrpp.codegen import card
+from openrpp.codegen.card.prepare import prepared
+from openrpp.codegen.card.saved import BadProgram, from_data, to_data
+from openrpp.codegen.errors import CodegenError
+from openrpp.kir.ir import Module
+from openrpp.kir.layout import symbols
+from openrpp.kir.printer import print_kernel
+from openrpp.machine.launch import Triple
+from openrpp.storage import Cache, digest
+
+PUBLISHED, EXTENDED = TARGETS = ("ae7100", "ae7100x")
+"""What kernels are compiled for: the published chip, or the card with all extension instructions."""
+_SOURCES = ("kir", "isa", "codegen/card", "codegen/errors.py", "codegen/structure.py")
+_PACKAGE = Path(__file__).parents[1]
+
+
+class Form(NamedTuple):
+    """What a kernel is compiled for besides its own text: block shape, merged blocks, target."""
+
+    block: Triple
+    merge: int = 1
+    target: str = EXTENDED
+
+
+_known: WeakKeyDictionary[Module, dict[tuple[str, Form], card.Program | CodegenError]] = WeakKeyDictionary()
+
+
+def target_of(arch: Arch) -> str:
+    """The target for a card: the published one unless the card has extension instructions."""
+    return EXTENDED if arch.extensions else PUBLISHED
+
+
+def keep(module: Module, symbol: str, form: Form, program: card.Program) -> None:
+    """Use a program that comes from a file."""
+    _known.setdefault(module, {})[symbol, form] = program
+
+
+def compiled(module: Module, symbol: str, form: Form, store: Cache) -> card.Program:
+    """A kernel as a program. Raises CodegenError where it cannot be one."""
+    kept = _known.setdefault(module, {})
+    found = kept.get((symbol, form))
+    if found is None:
+        try:
+            found = _fetched(module, symbol, form, store)
+        except CodegenError as error:
+            found = error
+        kept[symbol, form] = found
+    if isinstance(found, CodegenError):
+        raise type(found)(found.sentence, found.kernel, found.location)
+    return found
+
+
+def _fetched(module: Module, symbol: str, form: Form, store: Cache) -> card.Program:
+    kernel, made = module.kernels[symbol], list[card.Program]()
+
+    def make() -> bytes:
+        made.append(_compile(module, symbol, form))
+        return json.dumps(to_data(made[0]), separators=(",", ":")).encode()
+
+    key = _key(module, symbol, form)
+    data = store.fetch("card", key, make)
+    if made:
+        return made[0]
+    try:
+        return from_data(json.loads(data), kernel)
+    except (BadProgram, ValueError):  # a damaged entry
+        return _compile(module, symbol, form)
+
+
+def _compile(module: Module, symbol: str, form: Form) -> card.Program:
+    return card.compile(prepared(module, symbol, form.merge), symbol, form.block)
+
+
+def _key(module: Module, symbol: str, form: Form) -> str:
+    kernel = module.kernels[symbol]
+    used = [module.globals[name] for name in symbols(kernel)]
+    variables = [(item.name, item.space.value, item.size, item.align, item.dynamic) for item in used]
+    return digest(_version(), repr(form), print_kernel(kernel), repr(variables))
+
+
+@cache
+def _version() -> str:
+    """A digest of which files make machine code: their names, sizes and times of change."""
+    parts: list[str] = []
+    for name in _SOURCES:
+        place = _PACKAGE / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            status = os.stat(path)
+            parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return digest(*parts)

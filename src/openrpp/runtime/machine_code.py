@@ -1,0 +1,180 @@
+"""The `reference` engine for kernel IR: machine code of the card, executed by the card's reference engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from openrpp.codegen.card import Program
+from openrpp.codegen.errors import CodegenError, Unsupported
+from openrpp.machine.faults import Fault, LaunchError
+from openrpp.machine.launch import Triple
+from openrpp.machine.report import LaunchReport
+from openrpp.runtime.allocator import FreeList
+from openrpp.runtime.card_time import CardTime
+from openrpp.runtime.compiled import Form, compiled, target_of
+from openrpp.runtime.engines import Call, Ran
+from openrpp.runtime.errors import KernelFault, OutOfMemory
+from openrpp.runtime.merging import merges
+
+if TYPE_CHECKING:
+    from openrpp.runtime.card import Card
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A program with SRAM for a launch: addresses of planes, parameter area, shared and private memory."""
+
+    program: Program
+    planes: int
+    area: int
+    shared: int
+    private: int
+    notes: tuple[str, ...]
+
+    @property
+    def merge(self) -> int:
+        """CUDA blocks along x in a block of the card."""
+        return self.program.kernel.merge
+
+    @property
+    def block(self) -> Triple:
+        """Threads of a block of the card: one row."""
+        x, y, z = self.program.block
+        return x * y * z * self.merge, 1, 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """A launch of the card: its blocks, its FRAM words, and what stands in the parameter area."""
+
+    grid: Triple
+    params: list[int]
+    area: bytes
+
+
+def run_machine_code(card: Card, call: Call) -> Ran:
+    """Compile a kernel, run it as machine code, and time it."""
+    with loaded(card, call) as found:
+        begun, launches = time.perf_counter(), list[LaunchReport]()
+        for part in parts(card, call, found):
+            card.device.write(found.area, np.frombuffer(part.area, np.uint8))
+            try:
+                launches.append(card.device.launch(found.program.machine, part.grid, found.block, part.params))
+            except Fault as fault:
+                raise _located(fault, call, found.program) from None
+        taken = CardTime(tuple(launches), merge=found.merge, notes=found.notes)
+        return Ran("", 0, time.perf_counter() - begun, taken)
+
+
+def _located(fault: Fault, call: Call, program: Program) -> KernelFault:
+    """A fault with the source line of the column that it happened in."""
+    places = program.lines.get(fault.word, ()) if fault.word is not None else ()
+    where = fault.place
+    sentence = f"{fault.sentence} (block {where.block} of the card, lane {where.lane})"
+    return KernelFault(call.name, sentence, str(places[0]) if places else "")
+
+
+# --- programs and their memory -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def loaded(card: Card, call: Call) -> Generator[Loaded]:
+    """The best program for a launch that fits the free SRAM, which it holds until the end.
+
+    Raises CodegenError for a kernel that cannot be compiled, LaunchError where SRAM has no room or the card lacks an
+    extension that the program needs.
+    """
+    found = _placed(card, call)
+    try:
+        yield found
+    finally:
+        for address in (found.planes, found.area, found.shared, found.private):
+            card.pools["sram"].release(address)
+
+
+def _placed(card: Card, call: Call) -> Loaded:
+    _check_memories(card, call)
+    choices, notes = merges(card.arch, call.grid, call.block), list[str]()
+    for merge in choices:
+        try:
+            program = _program(card, call, merge)
+        except Unsupported as error:
+            if merge == 1:
+                raise
+            notes.append(f"{merge} blocks are not merged: {error.sentence}")
+            continue
+        sizes = (
+            program.planes_bytes,
+            program.area_bytes,
+            program.shared_bytes + call.shared_bytes * merge,
+            program.private_bytes,
+        )
+        try:
+            return Loaded(program, *_reserved(card.pools["sram"], sizes), notes=tuple(notes))
+        except OutOfMemory as error:
+            if merge == 1:
+                raise LaunchError(f"kernel {call.name}: {_in_words(program, sizes)}: {error}") from None
+            notes.append(f"{merge} blocks are not merged: SRAM has no room for {sum(sizes)} bytes")
+    raise AssertionError("one block is the last choice")
+
+
+def _reserved(pool: FreeList, sizes: Iterable[int]) -> list[int]:
+    """Addresses for all sizes. Raises OutOfMemory, with nothing taken."""
+    found: list[int] = []
+    try:
+        for size in sizes:
+            found.append(pool.allocate(size))
+    except OutOfMemory:
+        for address in found:
+            pool.release(address)
+        raise
+    return found
+
+
+def _in_words(program: Program, sizes: tuple[int, int, int, int]) -> str:
+    threads = program.block[0] * program.block[1] * program.block[2] * program.kernel.merge
+    what = ("of scratch for values", "of parameters", "of shared memory", "of private memory")
+    listed = ", ".join(f"{size:,} bytes {name}" for size, name in zip(sizes, what, strict=True) if size)
+    return f"a block of {threads} threads takes {listed}"
+
+
+def _check_memories(card: Card, call: Call) -> None:
+    """Raises LaunchError for a pointer to SRAM: programs reach the buffers of their arguments in DDR."""
+    sram = card.device.memory.sram
+    kernel = call.module.kernels[call.symbol]
+    for index, (param, value) in enumerate(zip(kernel.params, call.values, strict=True)):
+        if param.type.is_pointer and isinstance(value, int) and sram.base <= value < sram.end:
+            where = f"kernel {call.name}, argument {index + 1} ({param.name})"
+            raise LaunchError(f"{where}: the buffer at {value:#x} lies in SRAM; machine code takes buffers in DDR")
+
+
+def _program(card: Card, call: Call, merge: int) -> Program:
+    """The program, with errors that call the kernel as the source does."""
+    form = Form(call.block, merge, target_of(card.arch))
+    try:
+        program = compiled(call.module, call.symbol, form, call.store)
+    except CodegenError as error:
+        raise type(error)(error.sentence, call.name if error.kernel else "", error.location) from None
+    missing = [group for group in program.machine.extensions if group not in card.arch.extensions]
+    if missing:
+        many = "extensions" if len(missing) > 1 else "extension"
+        sentence = f"kernel {call.name} needs the {many} {', '.join(missing)}, which {card.arch.name} lacks"
+        raise LaunchError(f"{sentence}; ae7100x has them")
+    return program
+
+
+def parts(card: Card, call: Call, found: Loaded) -> Iterator[Part]:
+    """The launches of the card that a grid takes: one, unless it is longer than the card's grids."""
+    program, (columns, rows, layers) = found.program, call.grid
+    groups, most = -(-columns // found.merge), card.arch.limits.grid.value
+    for first in range(0, groups, most):
+        area = program.area(call.grid, call.values, call.variables, first)
+        words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
+        params = [found.planes, found.area, found.shared, found.private, *words]
+        yield Part((min(most, groups - first), rows, layers), params, area)

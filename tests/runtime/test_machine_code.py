@@ -1,0 +1,225 @@
+"""Kernel IR as machine code of the card: the interpreter's results, and card time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from openrpp.codegen.errors import Unsupported
+from openrpp.kir import parse_module
+from openrpp.machine import LaunchError
+from openrpp.runtime import Card, Event, KernelFault, Program
+from openrpp.runtime.merging import merges
+from openrpp.storage import Cache
+
+TEXT = """\
+module "sums.cu"
+global @tile shared size 256 align 4
+global @pad shared size 0 align 4 dynamic
+global @step constant size 4 align 4 data "03000000"
+
+kernel @add(%n: i32, %x: ptr.global, %y: ptr.global) {
+^entry:
+  %b = ctaid axis=x : i32
+  %w = ntid axis=x : i32
+  %t = tid axis=x : i32
+  %s = mul %b, %w : i32
+  %i = add %s, %t : i32
+  %in = icmp pred=slt %i, %n : i1
+  cbr %in, ^body, ^out
+^body:
+  %o = shl %i, 2:i32 : i32
+  %p = ptr_add inbounds %x, %o : ptr.global  !"sums.cu":4:3
+  %q = ptr_add inbounds %y, %o : ptr.global
+  %a = load align=4 %p : i32  !"sums.cu":4:3
+  %k = global_addr symbol=step : ptr.constant
+  %c = load align=4 %k : i32
+  %r = mul %a, %c : i32
+  %g = nctaid axis=x : i32
+  %z = add %r, %g : i32
+  store align=4 %z, %q
+  br ^out
+^out:
+  ret
+}
+
+kernel @turn(%x: ptr.global) {
+^entry:
+  %t = tid axis=x : i32
+  %b = ctaid axis=x : i32
+  %e = ctaid axis=y : i32
+  %f = nctaid axis=x : i32
+  %row = mul %e, %f : i32
+  %which = add %row, %b : i32
+  %s = shl %which, 6:i32 : i32
+  %i = add %s, %t : i32
+  %o = shl %i, 2:i32 : i32
+  %p = ptr_add inbounds %x, %o : ptr.global
+  %v = load align=4 %p : i32
+  %m = global_addr symbol=tile : ptr.shared
+  %d = shl %t, 2:i32 : i32
+  %at = ptr_add %m, %d : ptr.shared
+  store align=4 %v, %at
+  barrier
+  %u = xor %t, 63:i32 : i32
+  %h = shl %u, 2:i32 : i32
+  %from = ptr_add %m, %h : ptr.shared
+  %l = load align=4 %from : i32
+  store align=4 %l, %p
+  ret
+}
+
+kernel @spin(%x: ptr.global) {
+  local @many size 4194304 align 4
+^entry:
+  %l = local_addr symbol=many : ptr.private
+  store align=4 7:i32, %l
+  %v = load align=4 %l : i32
+  store align=4 %v, %x
+  ret
+}
+
+kernel @lines(%x: ptr.global) {
+^entry:
+  grid_barrier  !"sums.cu":30:3
+  ret
+}
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def _program(card: Card, store: Cache) -> Program:
+    return card.program(parse_module(TEXT), store=store)
+
+
+def _card(arch: str | Path = "ae7100x", engine: str = "reference") -> Card:
+    return Card(arch, engine)
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 9, 40])
+def test_a_launch_gives_what_the_interpreter_gives_and_has_card_time(blocks: int, store: Cache) -> None:
+    results: list[list[int]] = []
+    for engine in ("reference", "interpreter"):
+        card = _card(engine=engine)
+        x = card.array(np.arange(blocks * 64, dtype=np.int32))
+        y = card.array(np.zeros(blocks * 64, np.int32))
+        report = _program(card, store)["add"](blocks, 64, blocks * 64 - 5, x, y)
+        assert report is not None and report.engine == engine
+        assert (report.seconds is None) == (engine == "interpreter")
+        results.append(y.numpy().tolist())
+    assert results[0] == results[1]
+
+
+def test_blocks_are_merged_where_the_ring_would_idle(store: Cache) -> None:
+    card = _card()
+    x = card.array(np.arange(6 * 50 * 64, dtype=np.int32))
+    report = _program(card, store)["turn"]((50, 6), 64, x)
+    assert np.array_equal(x.numpy().reshape(-1, 64), np.arange(6 * 50 * 64).reshape(-1, 64)[:, ::-1])
+    assert report is not None and report.taken.merge > 1
+    assert report.taken.launches[0].grid == (-(-50 // report.taken.merge), 6, 1)
+    assert report.taken.launches[0].block == (64 * report.taken.merge, 1, 1)
+
+
+def test_how_many_blocks_are_merged() -> None:
+    arch = _card().arch
+    full = arch.array.columns.value * arch.array.stage_latency.value  # warps of a full ring
+    assert merges(arch, (1, 1, 1), (64, 1, 1)) == [1]
+    assert merges(arch, (4096, 1, 1), (32 * round(full), 1, 1)) == [1]
+    first, *rest = merges(arch, (4096, 1, 1), (32, 1, 1))
+    assert first >= full and rest[-1] == 1 and first <= 255
+    assert merges(arch, (3, 1, 1), (32, 1, 1))[0] == 3
+
+
+def test_card_time_is_on_the_clock(store: Cache) -> None:
+    card = _card()
+    x = card.array(np.arange(64, dtype=np.int32))
+    before = Event().record(card.default_stream)
+    report = _program(card, store)["turn"](1, 64, x)
+    after = Event().record(card.default_stream)
+    assert report is not None and report.seconds is not None and card.untimed == 0
+    launch = report.taken.launches[0].launch_seconds
+    span = after.elapsed(before)
+    assert span.nominal == pytest.approx(report.seconds.nominal + launch.nominal)
+    assert span.low < span.nominal < span.high
+    assert report.as_dict()["seconds"]["nominal"] == report.seconds.nominal
+
+
+def test_a_long_grid_takes_several_launches(tmp_path: Path, store: Cache) -> None:
+    file = tmp_path / "short.toml"
+    origin = 'source = "assumed"\nreference = "a test"'
+    file.write_text(f'name = "short"\ntitle = "short"\ninherits = "ae7100x"\n[limits.grid]\nvalue = 3\n{origin}\n')
+    card = Card(file, "reference")
+    x = card.array(np.arange(7 * 4096, dtype=np.int32))
+    y = card.array(np.zeros(7 * 4096, np.int32))
+    report = _program(card, store)["add"](7, 4096, 7 * 4096 - 1, x, y)
+    assert report is not None and [launch.grid[0] for launch in report.taken.launches] == [3, 3, 1]
+    assert report.taken.seconds is not None
+    parts = [launch.seconds.nominal for launch in report.taken.launches]
+    assert report.taken.seconds.nominal == pytest.approx(sum(parts))
+    expected = np.arange(7 * 4096) * 3 + 7
+    expected[-1] = 0
+    assert np.array_equal(y.numpy(), expected)
+
+
+def test_a_stopped_kernel_names_its_source_line_and_gives_its_memory_back(store: Cache) -> None:
+    card = _card()
+    program = _program(card, store)
+    with pytest.raises(KernelFault, match=r"^sums\.cu:4: kernel add: ") as found:
+        program["add"](1, 64, 64, 0, card.array(np.zeros(64, np.int32)))
+    assert found.value.location == "sums.cu:4"
+    assert card.memory_info("sram").used == 0
+
+
+def test_scratch_memory_is_held_for_the_launch_only(store: Cache) -> None:
+    card = _card()
+    x = card.array(np.arange(64, dtype=np.int32))
+    _program(card, store)["turn"](1, 64, x)
+    assert card.memory_info("sram").used == 0
+
+
+def test_a_kernel_that_does_not_fit_sram_says_what_it_takes(store: Cache) -> None:
+    card = _card()
+    x = card.array(np.zeros(64, np.int32))
+    sentence = r"kernel spin: a block of 32 threads takes .*134,217,728 bytes of private memory: SRAM has no room"
+    with pytest.raises(LaunchError, match=sentence):
+        _program(card, store)["spin"](1, 32, x)
+    assert card.memory_info("sram").used == 0
+
+
+def test_fewer_blocks_are_merged_where_sram_is_short(store: Cache) -> None:
+    card = _card()
+    x = card.array(np.arange(255 * 64, dtype=np.int32))
+    info = card.memory_info("sram")
+    card.empty(info.largest - 6_000, np.uint8, memory="sram")
+    report = _program(card, store)["turn"](255, 64, x)
+    assert report is not None
+    assert np.array_equal(x.numpy().reshape(-1, 64), np.arange(255 * 64).reshape(-1, 64)[:, ::-1])
+    assert any("SRAM has no room" in note for note in report.taken.notes)
+
+
+def test_what_has_no_machine_code_is_refused_with_its_line(store: Cache) -> None:
+    with pytest.raises(Unsupported, match=r"sums\.cu:30: kernel lines: 'grid_barrier'"):
+        _program(_card(), store)["lines"](1, 32, None)
+
+
+def test_a_card_without_the_instructions_says_which(store: Cache) -> None:
+    card = _card("ae7100")
+    x = card.array(np.zeros(64, np.int32))
+    with pytest.raises(LaunchError, match=r"kernel add needs the extensions .*ddr.*, which ae7100 lacks"):
+        _program(card, store)["add"](1, 64, 64, x, x)
+
+
+def test_programs_are_kept_between_processes(store: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = _card()
+    x = card.array(np.arange(64, dtype=np.int32))
+    _program(card, store)["turn"](1, 64, x)
+    assert len([entry for entry in store.entries() if entry.kind == "card"]) == 1
+    monkeypatch.setattr("openrpp.codegen.card.compile", None)  # nothing is compiled again
+    _program(card, store)["turn"](1, 64, x)
+    assert np.array_equal(x.numpy(), np.arange(64))

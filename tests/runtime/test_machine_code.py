@@ -196,11 +196,12 @@ def test_fewer_blocks_are_merged_where_sram_is_short(store: Cache) -> None:
     card = _card()
     x = card.array(np.arange(255 * 64, dtype=np.int32))
     info = card.memory_info("sram")
-    card.empty(info.largest - 6_000, np.uint8, memory="sram")
+    rest = card.empty(info.largest - 6_000, np.uint8, memory="sram")
     report = _program(card, store)["turn"](255, 64, x)
     assert report is not None
     assert np.array_equal(x.numpy().reshape(-1, 64), np.arange(255 * 64).reshape(-1, 64)[:, ::-1])
     assert any("SRAM has no room" in note for note in report.taken.notes)
+    assert rest.nbytes + 6_000 == info.largest
 
 
 def test_what_has_no_machine_code_is_refused_with_its_line(store: Cache) -> None:

@@ -24,8 +24,8 @@ _DDR, _SRAM = 0x1000_1000, 0x0400_1000
 class Board:
     """A device, and places for arrays and for what a program needs."""
 
-    def __init__(self, **how: Any) -> None:
-        self.device = Device("ae7100x", **how)
+    def __init__(self, card: str = "ae7100x", **how: Any) -> None:
+        self.device = Device(card, **how)
         self._ddr, self._sram = _DDR, _SRAM
 
     def place(self, content: NDArray[Any] | bytes) -> int:

@@ -15,6 +15,8 @@ from openrpp.codegen.card.columns import Op, Packer
 from openrpp.codegen.card.flow import Assign, Item, Jump, Label, Vote
 from openrpp.codegen.card.homes import homes_of
 from openrpp.codegen.card.liveness import Liveness
+from openrpp.codegen.card.published.halves import Halves
+from openrpp.codegen.card.published.votes import fetch_flag
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import allocate, made_at_use, uses
 from openrpp.codegen.card.steps import (
@@ -22,6 +24,7 @@ from openrpp.codegen.card.steps import (
     Atomic,
     Ballot,
     Fence,
+    Flag,
     Lane,
     Memory,
     Part,
@@ -54,13 +57,20 @@ class Allocator:
     """Writes the columns of a line of items. `reserve` pairs or more stay free of homes."""
 
     def __init__(
-        self, items: Sequence[Item], scalars: set[Word], threads: int, known: Liveness, reserve: int = 2
+        self,
+        items: Sequence[Item],
+        scalars: set[Word],
+        threads: int,
+        known: Liveness,
+        reserve: int = 2,
+        published: bool = False,
     ) -> None:
         self.items = items
         self.scalars = scalars
         self.threads = threads
         self.text = Text()
-        self.packer = Packer(self.text)
+        self.packer = Packer(self.text, Halves(threads) if published else None)
+        self.published = published
         self.pairs_of = allocate(items, scalars)
         self.at_use = made_at_use(items)
         self.planes: dict[Word, int] = {}
@@ -359,6 +369,9 @@ class Allocator:
         elif isinstance(item, Fence):
             self.packer.flush()
             self.text.do("DMB_ORI")
+        elif isinstance(item, Flag):
+            self.packer.flush()
+            fetch_flag(self.text, self.pairs_of[item.result])
         elif isinstance(item, Ballot):
             self._ballot(item)
         elif isinstance(item, Access):
@@ -408,6 +421,8 @@ class Allocator:
 
     def _passing(self, sources: list[Source]) -> Word | None:
         """An operand that comes from its plane for this operation alone: MAB holds it in this column."""
+        if self.published:
+            return None
         words = [source for source in sources if isinstance(source, Word) and source not in self.scalars]
         missing = [word for word in words if self._register(word) is None and words.count(word) == 1]
         rare = [word for word in missing if self._next_use(word) >= _FAR - 1]

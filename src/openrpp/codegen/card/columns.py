@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from openrpp.codegen.card.text import Text
@@ -48,8 +49,9 @@ class _Column:
 class Packer:
     """Packs operations between two flushes. `location` is that of operations that do not say their own."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, split: Callable[[Op], list[Op]] | None = None) -> None:
         self.text = text
+        self._split = split  # what becomes of an operation that the target lacks
         self.location: Location | None = None
         self._reset()
 
@@ -66,6 +68,10 @@ class Packer:
 
     def add(self, op: Op) -> None:
         """Place an operation."""
+        for part in self._split(op) if self._split else (op,):
+            self._add(part)
+
+    def _add(self, op: Op) -> None:
         place = self._earliest(op)
         while not self._fits(op, place):
             place += 1

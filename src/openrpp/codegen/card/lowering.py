@@ -28,6 +28,7 @@ class Places:
     shared_size: int = 0  # bytes of a CUDA block; a multiple of 16
     direct: int = 0  # words of the parameter area that are FRAM words too
     biased: Mapping[int, int] = field(default_factory=dict[int, int])
+    near: bool = False  # every pointer leads to SRAM: its low word is the address
 
 
 @dataclass(slots=True)

@@ -32,6 +32,10 @@ _ATOMICS = {
     "atomic_fadd": "ADD.F32",
 }
 
+LOADED_POINTER = (
+    "the published chip reaches SRAM only, where a pointer from memory may not lead: pass the buffer as an argument of "
+    "the kernel, or use --target ae7100x"
+)
 Address = tuple[Source, ...]
 
 
@@ -133,8 +137,10 @@ def keep(lower: Lowering, kind: Type, sources: tuple[Source, ...], place: Place,
 
 def _pointer(lower: Lowering, instr: Instr, value: Value) -> Place:
     """Where a pointer leads. Raises Unsupported for a generic one, whose space must be known by now."""
-    if value.type.space is Space.GENERIC:
+    if value.type.space is Space.GENERIC and not lower.places.near:
         raise lower.unsupported(instr, "the space of a generic pointer must be known here")
+    if lower.places.near:
+        return Place(lower.sources(value)[:1])
     return _split(lower, value) or Place(lower.sources(value))
 
 
@@ -170,6 +176,8 @@ def _root_offset(lower: Lowering, value: Value) -> int:
 
 
 def _load(lower: Lowering, instr: Instr) -> None:
+    if lower.places.near and instr.type.is_pointer:
+        raise lower.unsupported(instr, LOADED_POINTER)
     place = _pointer(lower, instr, instr.operands[0])
     lower.give(instr, *fetch(lower, instr.type, place, int(instr.attr("align"))))
 
@@ -209,7 +217,9 @@ def load_parameter(lower: Lowering, kernel: Kernel, parameter: Parameter) -> Non
     if parameter.is_by_value:
         found.append(lower.add(scalar(lower, PARAMS), offset))
     else:
-        found += [parameter_word(lower, offset + 4 * index) for index in range(len(words))]
+        kept = 1 if lower.places.near and parameter.type.is_pointer else len(words)
+        found += [parameter_word(lower, offset + 4 * index) for index in range(kept)]
+        found += [0] * (len(words) - kept)
     copy(lower, words, tuple(found))
 
 
@@ -237,7 +247,7 @@ def _global_addr(lower: Lowering, instr: Instr) -> None:
         lower.give(instr, lower.add(lower.add(scalar(lower, SHARED), own), places.shared[symbol]))
         return
     offset = places.symbols[symbol]
-    lower.give(instr, parameter_word(lower, offset), parameter_word(lower, offset + 4))
+    lower.give(instr, parameter_word(lower, offset), 0 if places.near else parameter_word(lower, offset + 4))
 
 
 def _ptr_add(lower: Lowering, instr: Instr) -> None:

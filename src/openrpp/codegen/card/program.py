@@ -17,6 +17,9 @@ from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
 from openrpp.codegen.card.naive import Naive
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
+from openrpp.codegen.card.published.legal import Legal
+from openrpp.codegen.card.published.reasons import Lacking, Need, needs
+from openrpp.codegen.card.published.votes import AREA_TAIL, POLL, prepare_votes
 from openrpp.codegen.card.scalars import OutOfScalars
 from openrpp.codegen.card.steps import Word
 from openrpp.codegen.card.text import Text, located
@@ -38,6 +41,8 @@ _JUMP_REACH = 1 << 16
 _DIRECT = 60
 _MOST_THREADS = 8160  # 255 warps
 _WIPE = "COPY VAB, IAB\nCOPY VAB, ICD\nCOPYEXT VAB, IEF\nCOPYEXT VAB, IGH\n##\n"
+TARGETS = ("ae7100x", "ae7100")
+PUBLISHED = "ae7100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Program:
     The parameter area holds the arguments at `offsets`, the addresses of `symbols`, and the geometry. A launch passes
     the SRAM addresses of `planes_bytes` of scratch, of the parameter area, of `shared_bytes` and `private_bytes`.
     `lines` are the source lines that a word's column stems from, the one that most of it stems from first.
-    `spills` counts the accesses to planes in the code.
+    `spills` counts the accesses to planes in the code, `needs` is what its items ask for beyond the published chip.
     """
 
     machine: Machine
@@ -63,6 +68,8 @@ class Program:
     loops: tuple[LoopSize, ...] = ()
     spills: int = 0
     lines: Mapping[int, tuple[Location, ...]] = field(default_factory=dict[int, tuple[Location, ...]])
+    target: str = "ae7100x"
+    needs: tuple[Need, ...] = ()
 
     def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
         """The parameter area of a launch. `first` is the index of its first block along x."""
@@ -80,7 +87,7 @@ class Program:
         for offset, biased in self.places.biased.items():
             (address,) = struct.unpack_from("<Q", found, offset)
             struct.pack_into("<Q", found, biased, (address - (1 << 31)) & ((1 << 64) - 1))
-        struct.pack_into("<4I", found, self.places.geometry, *grid, first)
+        struct.pack_into("<6I", found, self.places.geometry, *grid, first, 1, 0)
         return bytes(found)
 
 
@@ -106,18 +113,22 @@ def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], in
     made = Places(
         dict(shared.offsets), dict(private.offsets), tuple(offsets), known, end, size, shared_size, biased=biased
     )
-    return made, device, end + 16, shared.size
+    return made, device, end + AREA_TAIL, shared.size
 
 
-def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[Text, int, int]:
+def _optimised(kernel: Kernel, block: Triple, places: Places, needed: list[Need]) -> tuple[Text, int, int]:
     """(text, planes, accesses to planes) by the optimising back end."""
     lanes_only: set[Value] = set()
     while True:
         lowering = Lowering(kernel, block, Values(), places)
         flow = Flow(kernel, lowering, lanes_only)
         try:
-            items = coalesced(without_dead(flow.run()), flow.scalars)
-            back = _allocated(items, flow.scalars, block[0] * block[1] * block[2] * kernel.merge)
+            items = without_dead(flow.run())
+            if places.near:
+                items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
+            needed[:] = needs(items)
+            items = coalesced(items, flow.scalars)
+            back = _allocated(items, flow.scalars, block[0] * block[1] * block[2] * kernel.merge, places.near)
         except Demoted as demoted:
             lanes_only.add(demoted.value)
             continue
@@ -127,17 +138,25 @@ def _optimised(kernel: Kernel, block: Triple, places: Places) -> tuple[Text, int
         return back.text, len(back.planes), back.spills
 
 
-def _allocated(items: list[Item], scalars: set[Word], threads: int) -> Allocator:
+def _allocated(items: list[Item], scalars: set[Word], threads: int, published: bool) -> Allocator:
     """Registers and columns, with as many pairs kept through loops as can be."""
     known = Liveness(items)
     for reserve in range(2, len(PAIRS) + 1):
-        back = Allocator(items, scalars, threads, known, reserve)
+        back = Allocator(items, scalars, threads, known, reserve, published)
         try:
             back.run()
         except NoRoom:
             continue
         return back
     raise AssertionError("four pairs are enough for any single operation")
+
+
+def _published(items: list[Item], scalars: set[Word], lowering: Lowering) -> list[Item]:
+    """Items that published instructions carry out. Raises Lacking with all that there are none for."""
+    legal = Legal(items, scalars, lowering)
+    if legal.missing:
+        raise Lacking(legal.missing, lowering.kernel.name)
+    return without_dead(legal.items)
 
 
 def _check_merging(module: Module, kernel: Kernel, block: Triple) -> None:
@@ -165,27 +184,40 @@ def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars) -> Value:
     return next((value for value in known if isinstance(value, Instr)), known[0])
 
 
-def compile(module: Module, name: str, block: Triple, *, naive: bool = False) -> Program:
-    """A kernel of a module as a program, optimised or by the plain back end. Raises Unsupported."""
+def compile(module: Module, name: str, block: Triple, *, naive: bool = False, target: str = "ae7100x") -> Program:
+    """A kernel of a module as a program, optimised or by the plain back end. Raises Unsupported.
+
+    For the target `ae7100` it has published instructions only, and all pointers and variables lie in SRAM.
+    """
+    if target not in TARGETS:
+        raise ValueError(f"target {target!r} is not known; there are {', '.join(TARGETS)}")
     kernel = module.kernels[name]
     _check_merging(module, kernel, block)
     places, device, area, _ = _places(module, kernel)
-    places = replace(places, direct=min(area // 4, _DIRECT))
+    published = target == PUBLISHED
+    places = replace(places, direct=min(area // 4, _DIRECT), near=published)
+    needed: list[Need] = []
     words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))
     header = "".join(f".param .u32 {word}\n" for word in words)
     if naive:
+        if published:
+            raise Unsupported("the plain back end writes no programs for the published chip", name, kernel.location)
         if kernel.merge > 1:
             raise Unsupported("the plain back end does not merge blocks", name, kernel.location)
         plain = Naive(kernel, Lowering(kernel, block, Values(), places))
         plain.run()
         text, planes, spills = plain.text, plain.planes, 0
     else:
-        text, planes, spills = _optimised(kernel, block, places)
+        text, planes, spills = _optimised(kernel, block, places, needed)
         header += "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE
+        if published and any(POLL in line for line in text.lines):
+            header += prepare_votes(places.geometry)
     machine = assemble(header + text.text(), name)
     if len(machine.words) > _JUMP_REACH:
         sentence = f"the program has {len(machine.words)} words; jumps reach {_JUMP_REACH}"
         raise Unsupported(sentence, name, kernel.location)
+    if published and machine.extensions:
+        raise AssertionError(f"kernel {name} for the published chip uses {', '.join(machine.extensions)}")
     threads = block[0] * block[1] * block[2] * kernel.merge
     return Program(
         machine,
@@ -201,4 +233,6 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False) ->
         loop_sizes(machine.words),
         spills,
         located(machine, text, header.count("\n")),
+        target,
+        tuple(needed),
     )

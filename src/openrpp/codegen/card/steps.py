@@ -132,7 +132,15 @@ class Fence:
     location: Location | None = None
 
 
-Step = Pe | Scalar | Access | Atomic | Ballot | Lane | Fence
+@dataclass(slots=True)
+class Flag:
+    """A transfer brings the flag in the parameter area to the sequencer: `result` is whether a lane has set it."""
+
+    result: Word
+    location: Location | None = None
+
+
+Step = Pe | Scalar | Access | Atomic | Ballot | Lane | Fence | Flag
 
 
 def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:

@@ -162,7 +162,7 @@ class Allocator:
         self._held[pair].add(word)
 
     def _register(self, word: Word) -> str | None:
-        return next((name for name in (*PAIRS, VAB) if word in self._held[name]), None)
+        return next((name for name in (VAB, *PAIRS) if word in self._held[name]), None)
 
     def _next_use(self, word: Word) -> int:
         """The place of the next use behind the present item (or by it, while its operands are gathered)."""
@@ -638,7 +638,7 @@ class Allocator:
     def _atomic(self, item: Atomic) -> None:
         place, op = self._point(item)
         _, mask, value, compared = self._extra(op, item, item.value, item.compared)
-        pair = self._free_pair(set())
+        pair = self._place_for(item.result)
         op.memory = "store"
         op.units |= {"passing"}
         op.writes = frozenset((pair,))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from openrpp.codegen.card.flow import Assign, Item
+from openrpp.codegen.card.flow import Assign, Item, Jump, Label
+from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, uses
 from openrpp.codegen.card.steps import Access, Ballot, Lane, Pe, Scalar, Word
@@ -33,6 +34,58 @@ def without_dead(items: list[Item]) -> list[Item]:
                 if not counts[word] and word in makers:
                     work.append(word)
     return [item for place, item in enumerate(items) if place not in gone]
+
+
+def without_unused(items: list[Item]) -> list[Item]:
+    """Items without writes that nobody reads before the next one, and without jumps that lead nowhere."""
+    while True:
+        known = Liveness(items)
+        kept = [
+            item
+            for place, item in enumerate(items)
+            if (made := defines(item)) is None or not _can_go(item) or known.needed(made) >> place + 1 & 1
+        ]
+        if len(kept) == len(items):
+            return straightened(items)
+        items = kept
+
+
+def straightened(items: list[Item]) -> list[Item]:
+    """A jump around a jump becomes one; jumps to the next item and labels without jumps go."""
+    while True:
+        found: list[Item] = []
+        wanted = {item.label for item in items if isinstance(item, Jump)}
+        place = 0
+        while place < len(items):
+            item = items[place]
+            behind = items[place + 1 : place + 3]
+            if _leads_nowhere(item, behind, wanted):
+                pass
+            elif _is_detour(item, behind):
+                assert isinstance(item, Jump) and isinstance(behind[0], Jump)
+                found.append(Jump(behind[0].label, item.condition, not item.when))
+                place += 1
+            else:
+                found.append(item)
+            place += 1
+        if len(found) == len(items):
+            return items
+        items = found
+
+
+def _leads_nowhere(item: Item, behind: list[Item], wanted: set[str]) -> bool:
+    if isinstance(item, Label):
+        return item.name not in wanted
+    following = behind[0] if behind else None
+    return isinstance(item, Jump) and isinstance(following, Label) and following.name == item.label
+
+
+def _is_detour(item: Item, behind: list[Item]) -> bool:
+    if not (isinstance(item, Jump) and item.condition is not None and len(behind) == 2):
+        return False
+    jump, label = behind
+    is_around = isinstance(label, Label) and label.name == item.label
+    return is_around and isinstance(jump, Jump) and jump.condition is None
 
 
 def _reads_itself(item: Item, word: Word) -> bool:

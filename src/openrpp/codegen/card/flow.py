@@ -127,6 +127,7 @@ class Flow:
         self.block = self.cfg.order[0]
         self._labels = 0
         self._entries: dict[Block, Source] = {}
+        self._reached: set[Block] = set()  # by an edge that is in the line already
         self._again: dict[Loop, Word] = {}
         self._last_edges: dict[Loop, tuple[Block, Edge, Source]] = {}
         self._left: dict[Value, tuple[Word, ...]] = {}
@@ -235,20 +236,21 @@ class Flow:
             if entry:
                 self._tree(block)
             return
+        start = len(self.items)
         if entry in self.scalars:
             self.items.append(Jump(behind, entry, when=False))
         else:
-            self._jump_unless_any(entry, behind)
+            answer = self._scalar("any")
+            self.items += [Vote(entry, answer), Jump(behind, answer, when=False)]
             self.mask = entry
         self._known.append({})
         self._tree(block)
         self._known.pop()
         self.mask = before
-        self.items.append(Label(behind))
-
-    def _jump_unless_any(self, mask: Word, label: str) -> None:
-        answer = self._scalar("any")
-        self.items += [Vote(mask, answer), Jump(label, answer, when=False)]
+        if entry not in self.scalars and _is_short(self.items[start + 2 :]):
+            del self.items[start : start + 2]  # cheaper to run for no lane than to ask whether there is one
+        else:
+            self.items.append(Label(behind))
 
     def _scalar(self, name: str) -> Word:
         word = Word(name)
@@ -292,7 +294,7 @@ class Flow:
         if isinstance(again, Word):
             self.items.append(Jump(out, again, when=False))
         self.block = source
-        self._pass(edge, self.mask)
+        self._pass(edge, None)
         self.items += [Jump(head), Label(out)]
 
     # --- blocks ---------------------------------------------------------------------------------------------------
@@ -410,8 +412,11 @@ class Flow:
         is_back = self.structure.is_back(source, target)
         by_jump = condition is not None and condition in self.scalars
         mask = self.mask
+        passing = self._passing_mask(source, target)
         if condition is not None and not by_jump:
             mask = self._narrowed(condition)
+            passing = mask if passing is self.mask and not self._may_pass_always(source, edge) else passing
+        self._reached.add(target)
         mark: Source = condition if by_jump and condition is not None else 1
         if is_back and self._is_only_way_back(self.structure.loop_at[target]):
             loop = self.structure.loop_at[target]
@@ -424,12 +429,12 @@ class Flow:
         skip = self.label() if by_jump and target.params and not self._may_pass_always(source, edge) else None
         if skip is not None:
             self.items.append(Jump(skip, condition, when=False))
-        self._pass(edge, mask)
+        self._pass(edge, passing)
         if skip is not None:
             self.items.append(Label(skip))
         if is_back:
             loop = self.structure.loop_at[target]
-            self._mark(self._again[loop], mark, mask, loop in self.structure.divergent)
+            self._mark(self._again[loop], mark, mask, loop in self.structure.divergent, len(loop.latches) == 1)
             return
         kind = self.structure.kind[target]
         if kind is Entry.ALL:
@@ -440,6 +445,17 @@ class Flow:
             entry = self._entries[target]
             assert isinstance(entry, Word)
             self._mark(entry, mark, mask, kind is Entry.MASK)
+
+    def _passing_mask(self, source: Block, target: Block) -> Word | None:
+        """The mask under which arguments are passed; None where lanes that do not come do not mind.
+
+        They do not before the first edge to a block in the line, since theirs comes later, and on the only way back to
+        a header. But on a way out of a loop lanes wait that left it before.
+        """
+        if self.structure.is_back(source, target):
+            return None if len(self.structure.loop_at[target].latches) == 1 else self.mask
+        leaves = any(target not in loop.blocks for loop in self._around(source))
+        return self.mask if leaves or target in self._reached else None
 
     def _is_only_way_back(self, loop: Loop) -> bool:
         return len(loop.latches) == 1 and loop not in self.structure.divergent
@@ -479,15 +495,15 @@ class Flow:
     def _and(self, a: Source, b: Source) -> Word:
         return self._taken(self.lower.both(a, b))
 
-    def _mark(self, variable: Word, mark: Source, mask: Word | None, is_mask: bool) -> None:
-        """More lanes enter there."""
+    def _mark(self, variable: Word, mark: Source, mask: Word | None, is_mask: bool, is_only: bool = False) -> None:
+        """More lanes enter there, or the only ones."""
         if not is_mask:
             added: Source = mark
         elif mask is None:
             added = mark
         else:
             added = mask if isinstance(mark, int) else self._and(mask, mark)
-        total = self._taken(self.lower.either(variable, added)) if added != 1 else 1
+        total = added if is_only or added == 1 else self._taken(self.lower.either(variable, added))
         self.items.append(Assign(variable, total))
 
     def _pass(self, edge: Edge, mask: Word | None) -> None:
@@ -519,3 +535,14 @@ class Flow:
             self.scalars.add(result)
         self.items.append(Assign(result, source))
         return result
+
+
+_SHORT = 12
+"""Columns up to which a masked stretch is run rather than asked about: the vote and the cut cost two or three."""
+
+
+def _is_short(items: list[Item]) -> bool:
+    """Whether a masked stretch has few columns, and no loop, which may not end where no lane enters it."""
+    if any(isinstance(item, Begin | Fence) for item in items):
+        return False
+    return sum(not isinstance(item, ScalarOp | Scalar | Jump | Label) for item in items) <= _SHORT

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from openrpp.codegen.card.allocate import PAIRS, Allocator, NoRoom
-from openrpp.codegen.card.clean import without_dead
+from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Item
 from openrpp.codegen.card.liveness import Liveness
@@ -123,11 +123,11 @@ def _optimised(kernel: Kernel, block: Triple, places: Places, needed: list[Need]
         lowering = Lowering(kernel, block, Values(), places)
         flow = Flow(kernel, lowering, lanes_only)
         try:
-            items = without_dead(flow.run())
+            items = without_unused(without_dead(flow.run()))
             if places.near:
                 items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
             needed[:] = needs(items)
-            items = coalesced(items, flow.scalars)
+            items = without_unused(coalesced(items, flow.scalars))
             back = _allocated(items, flow.scalars, block[0] * block[1] * block[2] * kernel.merge, places.near)
         except Demoted as demoted:
             lanes_only.add(demoted.value)

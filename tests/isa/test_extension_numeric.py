@@ -306,3 +306,14 @@ def test_int8_dot_products_are_exact(random: Random) -> None:
     wanted = sum(signed(a & 0xFF) * signed(b & 0xFF) + signed(a >> 8) * signed(b >> 8) for a, b in pairs)
     out = dot_int8(np.array([left], np.uint16), np.array([right], np.uint16))
     assert int(out[0]) == wanted % (1 << 32)
+
+
+@given(a=F32, s=F32, c=st.integers(0, 0xFFFF))
+def test_merge_takes_a_scalar_on_either_side(a: int, s: int, c: int) -> None:
+    """The form with a scalar b gives it where the condition holds, the form with a scalar a where it does not."""
+    rows = [form for form in forms_by_name()[spelling("MERGE")] if form.extension]
+    assert [form.operands["a"].kind.name for form in rows] == ["V32", "S32"]
+    for row in rows:
+        assert row.define is not None
+        found: Any = row.define(DEFAULT, bits([a]), bits([s]), np.array([c], np.uint16))
+        assert int(found[0]) == (s if c else a)

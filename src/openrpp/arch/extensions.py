@@ -9,7 +9,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
         "wide": "memory accesses of 8 and 32 bits",
         "ddr": "loads and stores that reach DDR through the bank caches",
-        "logic": "exclusive or, complement and arithmetic shift, in the sequencer and in the array",
+        "logic": "exclusive or, complement and arithmetic shift, in the sequencer and in the array; selection of a scalar",
         "compare": "comparisons by every relation and type",
         "convert": "conversions between all integer and float types, and float32 to bf16 to nearest even",
         "fma32": "float32 fused multiply-add",

@@ -15,6 +15,7 @@ from openrpp.codegen.card.columns import Op, Packer
 from openrpp.codegen.card.flow import Assign, Item, Jump, Label, Vote
 from openrpp.codegen.card.homes import homes_of
 from openrpp.codegen.card.liveness import Liveness
+from openrpp.codegen.card.operands import ordered, scalar_indices
 from openrpp.codegen.card.published.halves import Halves
 from openrpp.codegen.card.published.votes import fetch_flag
 from openrpp.codegen.card.scalar_steps import ScalarOp
@@ -42,9 +43,6 @@ MAB = "MAB"
 _LOW = {"IAB": "IA", "ICD": "IC", "IEF": "IE", "IGH": "IG", "VAB": "VA", "MAB": "MA"}
 _HIGH = {"IAB": "IB", "ICD": "ID", "IEF": "IF", "IGH": "IH", "VAB": "VB", "MAB": "MB"}
 _FAR = 1 << 30
-_COMMUTE = frozenset(("ADD.U32", "AND.U32", "OR.U32", "XOR.U32", "MUL.U32.LOW", "ADD.F32", "MUL.F32", "AND.U16"))
-_TWO_WAYS = ("ADD", "SUB", "MUL", "AND", "OR", "XOR", "DIV", "CMP", "SHL", "SHR", "SAR", "SHFL")
-"""Operations whose second operand may be a scalar."""
 _IMMEDIATE = ("ADD.U", "SUB.U", "MUL.U32", "AND.U", "OR.U", "XOR.U", "SHL", "SHR", "SAR", "MOVE.U32")
 """Operations whose last operand may be an immediate of 16 bits."""
 
@@ -383,11 +381,9 @@ class Allocator:
 
     def _pe(self, text: str, reads: Sequence[Read], result: Word | None, makes: Part = Part.PAIR) -> Op:
         """An operation of the processing element; the word is then in VAB."""
-        given = list(reads)
-        scalar = [self._is_scalar(read.source) for read in given]
-        if scalar == [True, False] and text in _COMMUTE:
-            given.reverse()
-        indices = [i for i, read in enumerate(given) if not self._as_scalar(text, i, len(given), read)]
+        text, given = ordered(text, reads, self._is_scalar, self.published)
+        scalars = scalar_indices(text, given, self._is_scalar, self.published)
+        indices = [index for index in range(len(given)) if index not in scalars]
         passing = self._passing([given[index].source for index in indices])
         found = self._lanes(*[given[index].source for index in indices if given[index].source is not passing])
         rest = iter(found)
@@ -427,16 +423,6 @@ class Allocator:
         missing = [word for word in words if self._register(word) is None and words.count(word) == 1]
         rare = [word for word in missing if self._next_use(word) >= _FAR - 1]
         return (rare or (missing if len(words) > 2 and self._pins else []) or [None])[0]
-
-    def _as_scalar(self, text: str, index: int, count: int, read: Read) -> bool:
-        """Whether an operand is given as a scalar register."""
-        if not self._is_scalar(read.source):
-            return False
-        if count == 1:
-            return text.startswith("MOVE")
-        if text == "FMA.F32":
-            return index == 1
-        return count == 2 and index == 1 and text.startswith(_TWO_WAYS)
 
     def _assign(self, item: Assign) -> None:
         if item.target in self.scalars:

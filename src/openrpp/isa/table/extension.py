@@ -106,7 +106,16 @@ def _vector_logic() -> list[Instruction]:
             f"SAR.S{width}", 0x98, width, num.shift_right_signed, second=16, aliases=(f"SAR.U{width}",)
         )
     ]
+    a, b, c = vector(32, 18), vector(32, 12), vector(16, 8)
+    base = 0x9900_0000 | pe.WIDE | pe.SCALAR
+    choose = [
+        pe.form("MERGE", "{a}, {b}, {c}, VAB", base, {"a": a, "b": s32(1), "c": c}, num.merge),
+        pe.form("MERGE", "{a}, {b}, {c}, VAB", base | SIGNED, {"a": s32(1), "b": b, "c": c}, num.merge),
+    ]
     return [
+        pe.row(
+            "MERGE (scalar)", "Select a pair or a scalar pair by a per-lane condition.", "c != 0 ? b : a", "", *choose
+        ),
         pe.row("XOR (vector)", "Bitwise exclusive or.", "a ^ b", "", *xor),
         pe.row("NOT (vector)", "Bitwise complement.", "~a", "", *invert),
         pe.row("SAR (vector)", "Arithmetic right shift by a 16-bit count.", "a >> b, signed", "", *shift),

@@ -8,7 +8,7 @@ from openrpp import arch
 
 FINGERPRINTS = {
     "ae7100": "c7868eca661048936d9687488d0ea3dfec927a45c7aad7a8024483f49ec5be32",
-    "ae7100x": "d2721d7c6a0e6ce49a2dc70f4b1e57373212ee78aba3e1e6721508edc5bcce04",
+    "ae7100x": "808216aebae26239c320f0149b73b27d5bf5970b3c45f109d295b63c2f4f03c8",
 }
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from openrpp.isa.columns import loads, reads, writes
-from openrpp.isa.form import Form, Kind, Op, Slot
+from openrpp.isa.columns import COPY_FORMS, bank_of, loads, reads, writes
+from openrpp.isa.form import VECTOR_KINDS, Form, Kind, Op, Slot
 from openrpp.isa.fram import BUILTINS
-from openrpp.isa.registers import HALF_NAMES, I_PAIRS, PAIR_CODES, token_names
+from openrpp.isa.registers import (
+    HALF_CODES,
+    HALF_NAMES,
+    PAIR_CODES,
+    ROLE_HALVES,
+    ROLE_PAIRS,
+    TOKEN_BITS,
+    UPPER,
+    token_mask,
+    token_names,
+)
 from openrpp.isa.syntax import operand_text
 from openrpp.isa.table import TABLE
 
@@ -18,8 +28,14 @@ _BY_SLOT = {slot: [form for form in FORMS if form.slot is slot] for slot in Slot
 _PLAIN_SCALARS = [form for form in _BY_SLOT[Slot.SCALAR] if form.effect not in ("jump", "end")]
 _JUMPS = [form for form in _BY_SLOT[Slot.SCALAR] if form.effect == "jump"]
 _OPERATIONS = [form for form in _BY_SLOT[Slot.PE] if form.effect != "nop"]
-_I_CODES = [0, 1, 2, 3, 8, 9, 10, 11]
-_I_PAIR_CODES = [PAIR_CODES[name] for name in I_PAIRS]
+_I_CODES = [HALF_CODES[name] for name in ROLE_HALVES]
+_I_PAIR_CODES = [PAIR_CODES[name] for name in ROLE_PAIRS]
+_UPPER_CHANCE = 0.3
+
+
+def _some(codes: list[int], random: Random) -> list[int]:
+    """All codes, or only those without a fifth bit, so that columns without upper registers stay common."""
+    return codes if random.random() < _UPPER_CHANCE else [code for code in codes if code < UPPER]
 
 
 def _number(form: Form, name: str, random: Random) -> int:
@@ -35,31 +51,29 @@ def _number(form: Form, name: str, random: Random) -> int:
 
 def _vector(kind: Kind, random: Random, role: tuple[int, ...] = ()) -> int:
     """A register that every column may name; `role` are the memory port registers that may be named as well."""
+    halves, pairs = _some(_I_CODES, random), _some(_I_PAIR_CODES, random)
     match kind:
         case Kind.V16:
-            return random.choice([*_I_CODES, 4, 5, *role])
+            return random.choice([*halves, 4, 5, *role])
         case Kind.STORE16:
-            return random.choice([*_I_CODES, 4, 5])
+            return random.choice([*halves, 4, 5])
         case Kind.LOAD16:
-            return random.choice([*_I_CODES, *role])
+            return random.choice([*halves, *role])
         case Kind.LOAD32:
-            return random.choice([*_I_PAIR_CODES, *([6] if role else [])])
+            return random.choice([*pairs, *([6] if role else [])])
         case Kind.V32:
-            return random.choice([*_I_PAIR_CODES, 4, *([6] if len(role) == 2 else [])])
+            return random.choice([*pairs, 4, *([6] if len(role) == 2 else [])])
         case Kind.A32:
-            return random.choice([*_I_PAIR_CODES, 4, 14])
+            return random.choice([*pairs, 4, 14])
         case _:
-            return random.choice([*_I_PAIR_CODES, 4])
-
-
-_VECTORS = (Kind.V16, Kind.V32, Kind.A32, Kind.LOAD16, Kind.STORE16, Kind.LOAD32, Kind.STORE32)
+            return random.choice([*pairs, 4])
 
 
 def operand_values(form: Form, random: Random, role: tuple[int, ...] = ()) -> dict[str, int]:
     """Operand values of a form that the assembler accepts."""
     values: dict[str, int] = {}
     for name, operand in form.operands.items():
-        is_vector = operand.kind in _VECTORS
+        is_vector = operand.kind in VECTOR_KINDS
         values[name] = _vector(operand.kind, random, role) if is_vector else _number(form, name, random)
     return values
 
@@ -117,9 +131,9 @@ def _port(program: Program) -> list[Op]:
 
 def _copies(program: Program, filled: tuple[int, ...], taken: set[int]) -> set[int]:
     random, written = program.random, set[int]()
-    free = [code for code in _I_CODES if code not in taken]
-    for code in random.sample(free, random.choice([0, 0, 1, 2, min(4, len(free))])):
-        name = "COPYEXT" if code >= 8 else "COPY"
+    free = [code for code in _some(_I_CODES, random) if code not in taken]
+    for code in random.sample(free, random.choice([0, 0, 1, 2, min(4, len(free)), len(free)])):
+        name = COPY_FORMS[bank_of(code)].name
         program.lines.append(f"    {name} {HALF_NAMES[random.choice([4, 5, *filled])]}, {HALF_NAMES[code]}")
         written.add(code)
     return written
@@ -138,7 +152,8 @@ def _operation(program: Program, filled: tuple[int, ...], written: set[int]) -> 
 
 def _masks(program: Program) -> None:
     for name in ("FORWARD", "TERM"):
-        mask = program.random.randint(0, 0xFFF) & 0xFDF
+        codes = _some(list(TOKEN_BITS), program.random)
+        mask = token_mask({code for code in codes if program.random.random() < 0.5})
         if mask and program.random.random() < 0.4:
             program.lines.append(f"    {name} {', '.join(token_names(mask))}")
 

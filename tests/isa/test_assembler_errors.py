@@ -6,10 +6,10 @@ import pytest
 
 from openrpp.isa.assembler import MAX_ERRORS, AssemblyError, assemble
 
-V16 = "a 16-bit vector register (IA to IH, VA, VB, MA, MB)"
+V16 = "a 16-bit vector register (IA to IP, VA, VB, MA, MB)"
 S16 = "a 16-bit scalar register (%name, Sn, %blockIdx.x)"
 S32 = "a 32-bit scalar register pair (%name, DSn)"
-V32 = "a 32-bit vector register pair (IAB, ICD, IEF, IGH, VAB, MAB)"
+V32 = "a 32-bit vector register pair (IAB to IOP, VAB, MAB)"
 
 
 def complaints(text: str) -> list[str]:
@@ -39,20 +39,20 @@ ONE_LINE = {
     "SHL.U16 S0, 64, S1": "1:13: '64' is out of range; b may be 0 to 63",
     "LOAD [DVA + 3], MA": "1:13: '3' does not fit; offset must be a multiple of 2",
     "LOADCONT S1, MB": "1:10: 'S1' does not fit; base must be an even register",
-    "LOADCONT DS0, VA": "1:15: expected a load target (IA to IH, MA, MB), found 'VA'",
-    "STORECONT DS0, MA": "1:16: expected a register to store (IA to IH, VA, VB), found 'MA'",
+    "LOADCONT DS0, VA": "1:15: expected a load target (IA to IP, MA, MB), found 'VA'",
+    "STORECONT DS0, MA": "1:16: expected a register to store (IA to IP, VA, VB), found 'MA'",
     "LDPARAM.U32 [nothing], DS0": "1:14: 'nothing' is neither a parameter (none) nor a built-in name",
     "LDPARAM.U32 [tidbase], DS0": "1:14: 'tidbase' is neither a parameter (none) nor a built-in name; "
     "did you mean 'tid_base'?",
     "MOVE.U16 1, %n": "1:13: '%n' is not declared; declared variables: none",
     "JMP $nowhere": "1:5: label '$nowhere' is not defined",
-    "COPY VA, IE": "1:10: expected a destination of COPY (IA to ID, IAB or ICD), found 'IE'",
-    "COPYEXT VA, IA": "1:13: expected a destination of COPYEXT (IE to IH, IEF or IGH), found 'IA'",
+    "COPY VA, IE": "1:10: expected a destination of COPY (IA to ID, II to IL or a pair of them), found 'IE'",
+    "COPYEXT VA, IA": "1:13: expected a destination of COPYEXT (IE to IH, IM to IP or a pair of them), found 'IA'",
     "COPY IA, IB": "1:6: expected VA, VB, MA or MB, found 'IA'",
     "COPY VA, IAB": "1:6: expected VAB or MAB, found 'VA'",
     "COPY VA": "1:8: COPY takes a source and a destination",
-    "FORWARD MA": "1:9: expected IA to IH, VA, VB, a pair of them or DVA, found 'MA'",
-    "TERM": "1:5: TERM takes one or more registers (IA to IH, VA, VB, a pair of them or DVA)",
+    "FORWARD MA": "1:9: expected IA to IP, VA, VB, a pair of them or DVA, found 'MA'",
+    "TERM": "1:5: TERM takes one or more registers (IA to IP, VA, VB, a pair of them or DVA)",
     ".var .u64 %a": "1:6: type '.u64' is not known; .u16 and .u32 are",
     ".var .u16 a": "1:11: a variable's name starts with '%': '%a'",
     ".param .u32 %a": "1:13: a parameter's name has no '%': 'a'",
@@ -64,7 +64,7 @@ ONE_LINE = {
     "= 3": "1:1: cannot read '= 3'; a line is a directive, a label, an instruction or ##",
     "LOAD.D32 [DS15 + DVA], IAB": "1:11: 'DS15' leaves no registers for the high half of a 64-bit value",
     "VOTE.ANY VA, VB": f"1:14: expected {S16}, found 'VB'",
-    "ATOM.ADD.U32 [DVA], MAB, MAB": "1:21: expected a 32-bit register to store (IAB, ICD, IEF, IGH, VAB), found 'MAB'",
+    "ATOM.ADD.U32 [DVA], MAB, MAB": "1:21: expected a 32-bit register to store (IAB to IOP, VAB), found 'MAB'",
 }
 
 
@@ -82,7 +82,7 @@ COLUMNS = {
     "MMOV 0, DVA\nMMOV 0, DVA": "2:1: a second DVA operation in one column; end the column with ## first",
     "$a:\nMOVE.U16 0, VA\nJMP $a": "3:1: a jump must stand before the vector instructions of its column; "
     "end the column first",
-    "COPY VA, IA\nCOPY VA, IB\nCOPY VAB, ICD\nCOPY VB, ID": "4:6: more than four moves of COPY in one column",
+    "COPY VA, IA\nCOPY VA, IB\nCOPY VAB, ICD\nCOPY VB, ID": "4:6: more than four moves to bank 0 in one column",
     "LOADCONT DS0, IA\nADD.U16 IA, IB, VA": "2:1: IA is read here and written by line 1 of the same column; "
     "end the column with ## between them",
     "ADD.U32 VAB, IGH, VAB\nCOPYEXT VA, IH": "1:1: IH is read here and written by line 2 of the same column; "

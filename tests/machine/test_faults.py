@@ -189,20 +189,20 @@ WORDS = {
         image(0xB13C_0000, END),
         IllegalWord,
         "0xb13c0000: MOVE.U16 has register code 15 as a, "
-        "which is not a 16-bit vector register (IA to IH, VA, VB, MA, MB)",
+        "which is not a 16-bit vector register (IA to IP, VA, VB, MA, MB)",
         0, 0,
     ),
     "pair that is none": Case(
         image(0xB105_0000, END),
         IllegalWord,
         "0xb1050000: MOVE.U32 has register code 1 as a, "
-        "which is not a 32-bit vector register pair (IAB, ICD, IEF, IGH, VAB, MAB)",
+        "which is not a 32-bit vector register pair (IAB to IOP, VAB, MAB)",
         0, 0,
     ),
     "load into VA": Case(
         image(0x0960_0000, NOP, END),
         IllegalWord,
-        "0x09600000: LOADCONT has register code 4 as r, which is not a load target (IA to IH, MA, MB)",
+        "0x09600000: LOADCONT has register code 4 as r, which is not a load target (IA to IP, MA, MB)",
         0, 0,
     ),
     "dot without its warp vector": Case(

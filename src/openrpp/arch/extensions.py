@@ -19,6 +19,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "vote": "any, all, count and ballot of a predicate over the block or warp",
         "shuffle": "exchange of values between the lanes of a warp",
         "atomic": "atomic read-modify-write in memory",
+        "registers": "four more register pairs per lane, IIJ, IKL, IMN and IOP",
     }
 )
 """Group name to one-line meaning. A program lists the groups that it uses; a card, those that it has."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from openrpp.isa.form import Cost, Field, Form, Kind, Op, Operand, Slot
-from openrpp.isa.registers import BANK1, I_HALVES, PAIR_CODES, halves_of, token_mask
+from openrpp.isa.form import COPIES, Cost, Field, Form, Kind, Op, Operand, Slot
+from openrpp.isa.registers import BANK, HALF_CODES, PAIR_CODES, ROLE_HALVES, UPPER, token_mask
 from openrpp.isa.table import decode_form, forms_by_name, spelling
 
 DVA = PAIR_CODES["DVA"]
-TOKENS = frozenset({code for name in I_HALVES for code in halves_of(name)} | {DVA})
-"""Registers whose tokens FORWARD and TERM manage: IA to IH and DVA."""
+TOKENS = frozenset({HALF_CODES[name] for name in ROLE_HALVES} | {DVA})
+"""Registers whose tokens FORWARD and TERM manage: IA to IP and DVA."""
 
 END_WORD = 0xD100_0000
-COPY_BASE = {Slot.COPY: 0x7100_0000, Slot.COPYEXT: 0x7400_0000}
 PAD_WORDS = 8
 PRINT_WORD = 0xF000_0001
 PRINT_WORDS = 34
@@ -25,15 +24,24 @@ _VECTOR_KINDS = {Kind.V16, Kind.V32, Kind.A32, Kind.STORE16, Kind.STORE32}
 _WIDE_KINDS = {Kind.V32, Kind.A32, Kind.STORE32, Kind.LOAD32}
 
 
-def plain(name: str) -> Form:
-    """The only form with this name."""
-    (form,) = forms_by_name()[spelling(name)]
+def plain(name: str, slot: Slot | None = None) -> Form:
+    """The only published form with this name, or the only one with this name in a slot."""
+    forms = forms_by_name()[spelling(name)]
+    (form,) = (form for form in forms if (not form.extension if slot is None else form.slot is slot))
     return form
 
 
+def _mask_forms(slot: Slot) -> tuple[Form, Form]:
+    """The published form of a mask word, and the one with upper registers."""
+    published, upper = forms_by_name()[spelling(slot.name)]
+    return published, upper
+
+
 NOP = plain("NOP")
-FORWARD = plain("FORWARD")
-TERM = plain("TERM")
+COPY_FORMS = {slot: plain("COPYEXT" if bank % 2 else "COPY", slot) for slot, bank in COPIES.items()}
+"""The form of each bank's copy words."""
+_UPPER_WORD = plain("UPPER", Slot.UPPER)
+_MASK_WORDS = {slot: _mask_forms(slot) for slot in (Slot.FORWARD, Slot.TERM)}
 RAW = Form(
     ".word",
     "{word}",
@@ -44,6 +52,17 @@ RAW = Form(
     effect="raw",
 )
 """A word given as a number; it stands among the scalar words and may also close its column."""
+
+
+def mask_of(op: Op) -> int:
+    """Token mask of a FORWARD or TERM word, in the bits of `TOKEN_BITS`."""
+    return op.values["mask"] | op.values.get("upper", 0) << UPPER
+
+
+def mask_word(slot: Slot, mask: int) -> int:
+    """The FORWARD or TERM word of a mask that is not zero."""
+    published, upper = _MASK_WORDS[slot]
+    return upper.base | mask if mask >> UPPER else published.base | mask
 
 
 def raw(word: int) -> Op:
@@ -81,18 +100,23 @@ def reads(op: Op) -> set[int]:
     return found
 
 
+def copied_to(op: Op) -> int:
+    """Code of the register that a copy writes."""
+    return op.values["d"] + BANK * COPIES[op.form.slot]
+
+
 def writes(op: Op) -> set[int]:
-    """Codes of the token registers (IA to IH, DVA) that an operation writes."""
+    """Codes of the token registers (IA to IP, DVA) that an operation writes."""
     effect = op.form.effect
     if effect == "copy":
-        return {op.values["d"] + (8 if op.form.slot is Slot.COPYEXT else 0)}
+        return {copied_to(op)}
     if effect == "address":
         return {DVA}
     return loads(op) & TOKENS
 
 
 def loads(op: Op) -> set[int]:
-    """Codes of the registers (IA to IH, MA, MB) that a memory access fills."""
+    """Codes of the registers (IA to IP, MA, MB) that a memory access fills."""
     found = {6, 7} if op.form.effect.startswith(("dot", "atomic")) else set[int]()
     for name in ("r", "d"):
         target = op.form.operands.get(name)
@@ -163,12 +187,21 @@ def set_masks(columns: list[Column]) -> None:
 
 def _copy_words(column: Column) -> list[int]:
     words: list[int] = []
-    for slot, base in COPY_BASE.items():
+    for slot, form in COPY_FORMS.items():
         moves = sorted(column.of(slot), key=lambda op: op.values["d"])
         entries = sum((op.values["s"] << 2 | op.values["d"]) << 5 * index for index, op in enumerate(moves))
         if moves:
-            words.append(base | (len(moves) - 1) << 20 | entries)
+            words.append(form.base | (len(moves) - 1) << 20 | entries)
     return words
+
+
+def fifth_bits(ops: Iterable[Op]) -> int:
+    """The bits of a column's UPPER word, 0 where it names no upper register."""
+    bits = 0
+    for op in ops:
+        for name, bit in op.form.fifth_bits.items():
+            bits |= (op.values[name] & UPPER > 0) << bit
+    return bits
 
 
 def vector_words(column: Column, previous_pe: int) -> list[int]:
@@ -178,8 +211,10 @@ def vector_words(column: Column, previous_pe: int) -> list[int]:
     """
     if column.closed:
         return []
-    words = [FORWARD.base | column.forward] if column.forward else []
-    words += [TERM.base | mask for mask in column.terms if mask]
+    fifth = fifth_bits(column.ops)
+    words = [_UPPER_WORD.base | fifth] if fifth else []
+    words += [mask_word(Slot.FORWARD, column.forward)] if column.forward else []
+    words += [mask_word(Slot.TERM, mask) for mask in column.terms if mask]
     for slot in (Slot.SEQUENTIAL, Slot.GATHER, Slot.ADDRESS):
         words += [op.word() for op in column.of(slot)]
     words += _copy_words(column)
@@ -233,6 +268,9 @@ def tail_words(before: int) -> list[int]:
     return [END_WORD] + [0] * (-(before + 1) % PAD_WORDS)
 
 
+_BANKS = {bank: slot for slot, bank in COPIES.items()}
+
+
 def bank_of(code: int) -> Slot:
     """COPY slot that writes a register."""
-    return Slot.COPYEXT if code in BANK1 else Slot.COPY
+    return _BANKS[code // BANK]

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 
 from openrpp.isa.assembler import AssemblyError, assemble
-from openrpp.isa.columns import COPY_BASE, END_WORD, NOP, RAW, raw, tail_words
-from openrpp.isa.form import Kind, Op, Slot
+from openrpp.isa.columns import COPY_FORMS, END_WORD, NOP, RAW, copied_to, fifth_bits, raw, tail_words
+from openrpp.isa.form import COPIES, Kind, Op, Slot
 from openrpp.isa.fram import PARAMETER_BYTES, builtin_name
 from openrpp.isa.pieces import Piece, automatic, decode_piece, numbers, spans
 from openrpp.isa.program import Kernel, Parameter
-from openrpp.isa.registers import FIXED_SCALARS, HALF_NAMES, PAIR_NAMES, token_names
+from openrpp.isa.registers import FIXED_SCALARS, HALF_NAMES, PAIR_NAMES, TOKEN_CODES, token_names
 from openrpp.isa.syntax import operand_text
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
@@ -55,9 +55,9 @@ def _text(op: Op, params: list[str], labels: dict[int, str]) -> str:
 
 
 def _copy_lines(ops: list[Op], slot: Slot) -> Iterator[str]:
-    """COPY or COPYEXT lines, two moves of a pair joined."""
-    name, bank = ("COPYEXT", 8) if slot is Slot.COPYEXT else ("COPY", 0)
-    moves = [(op.values["s"], op.values["d"] + bank) for op in ops if op.form.slot is slot]
+    """COPY or COPYEXT lines of one bank, two moves of a pair joined."""
+    name = COPY_FORMS[slot].name
+    moves = [(op.values["s"], copied_to(op)) for op in ops if op.form.slot is slot]
     while moves:
         source, target = moves.pop(0)
         paired = source in _PAIR_SOURCES and target in PAIR_NAMES
@@ -69,8 +69,8 @@ def _copy_lines(ops: list[Op], slot: Slot) -> Iterator[str]:
 
 
 def _mask_line(name: str, mask: int) -> str:
-    if mask & 1 << 5:
-        raise KeyError(mask)
+    if any(mask >> bit & 1 and bit not in TOKEN_CODES for bit in range(mask.bit_length())):
+        raise KeyError(mask)  # a bit without a name
     return f"{name} {', '.join(token_names(mask))}"
 
 
@@ -94,9 +94,9 @@ def _vector_lines(piece: Piece, params: list[str], manual: bool) -> Iterator[Lin
     for mask in piece.terms[unspoken:]:
         yield _mask_line("TERM", mask), 1
     for op in piece.ops:
-        if op.form.slot not in COPY_BASE and op.form.slot is not Slot.PE:
+        if op.form.slot not in COPIES and op.form.slot is not Slot.PE:
             yield _text(op, params, {}), 1
-    for slot in COPY_BASE:
+    for slot in COPIES:
         for index, line in enumerate(_copy_lines(piece.ops, slot)):
             yield line, 1 if index == 0 else 0
     for op in piece.ops:
@@ -133,16 +133,20 @@ class _Page:
         self.index += count
 
 
-def _automatic_masks(piece: Piece) -> list[str]:
-    """Masks that the assembler sets by itself, as text, one per word."""
+def _unspoken(piece: Piece, manual: bool) -> list[str]:
+    """Words that the assembler adds by itself, as text: fifth bits and, in automatic mode, masks."""
+    fifth = fifth_bits(piece.ops)
+    words = [f"UPPER {fifth:#x}"] if fifth else []
+    if manual:
+        return words
     terms = piece.terms[: len(piece.terms) - piece.spoken]
     masks = [("FORWARD", piece.forward)] if piece.forward else []
-    return [_mask_line(name, mask) for name, mask in [*masks, *(("TERM", mask) for mask in terms)]]
+    return words + [_mask_line(name, mask) for name, mask in [*masks, *(("TERM", mask) for mask in terms)]]
 
 
 def _print_column(page: _Page, piece: Piece, params: list[str], labels: dict[int, str], manual: bool) -> None:
     end, vector = piece.start + len(piece.words), piece.start + len(piece.scalars)
-    unspoken = [] if manual or not page.annotate else _automatic_masks(piece)
+    unspoken = _unspoken(piece, manual) if page.annotate else []
     for text, count in _column_lines(piece, params, labels, manual):
         if page.index == vector and unspoken and count:
             page.put(f"    // {'; '.join(unspoken)}", len(unspoken))

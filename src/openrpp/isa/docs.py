@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from openrpp.isa.columns import COPY_FORMS, bank_of
 from openrpp.isa.describe import CONFIDENCE, FormRow, InstructionRow, rows_of
 from openrpp.isa.form import Cost, Kind, Unit
 from openrpp.isa.fram import BUILTINS, MAX_PARAMETERS, PARAMETER_BYTES, SCRATCH_BASE, SCRATCH_WORDS
@@ -57,14 +58,15 @@ two columns; `ISS_PRINT` is dropped.
 - Everything reads the registers as they were when the column was entered, except that loads into MA, MB and MAB and
   the warp vector WARPVEC are seen by the switch box and the PE of their own column, and by nothing else.
 - One PE operation; one sequential access (a load and a store may share it); one gather access; one DVA operation;
-  four moves of COPY and four of COPYEXT. Jumps stand before the vector instructions.
+  four moves to each bank of registers (COPY: IA to ID and II to IL, COPYEXT: IE to IH and IM to IP). Jumps stand before
+  the vector instructions.
 - The assembler refuses a PE operation that reads a register which its column writes, a register written twice in a
   column, MA or MB without a load, a dot product without its LDWARP.
-- Tokens: a register IA to IH or DVA that is alive when a column is entered is forwarded (FORWARD), read for the
+- Tokens: a register IA to IP or DVA that is alive when a column is entered is forwarded (FORWARD), read for the
   last time, or dropped (TERM). In automatic mode everything written so far stays alive to the end of the kernel, so
   every path must write it first: the usual first column clears DVA and VA, the second copies VA everywhere.
-- Words of a column: scalar words in text order, FORWARD, TERM, sequential access, gather access, DVA operation,
-  COPY, COPYEXT, PE word. A column without a PE operation ends with a NOP. The kernel ends with D1000000 and zeros
+- Words of a column: scalar words in text order, UPPER, FORWARD, TERM, sequential access, gather access, DVA operation,
+  copies by bank, PE word. A column without a PE operation ends with a NOP. The kernel ends with D1000000 and zeros
   to a multiple of 8.
 """
 
@@ -101,7 +103,8 @@ def _writer(name: str) -> str:
         return "the PE; stays until the next result or TERM"
     if name[0] == "M":
         return {"MA": "gather loads", "MB": "sequential loads"}.get(name, "dot products") + ", for its own column"
-    return f"{'COPYEXT' if name[1] in 'EFGH' else 'COPY'}, loads"
+    code = HALF_CODES.get(name, PAIR_CODES.get(name, 0))
+    return f"{COPY_FORMS[bank_of(code)].name}, loads"
 
 
 def _parameter_memory() -> Iterator[str]:

@@ -26,6 +26,7 @@ class Slot(Enum):
     """Where a word stands inside a column; the order here is the order of the words."""
 
     SCALAR = "scalar"
+    UPPER = "upper registers"
     FORWARD = "forward"
     TERM = "term"
     SEQUENTIAL = "sequential port access"
@@ -33,6 +34,8 @@ class Slot(Enum):
     ADDRESS = "DVA operation"
     COPY = "copy, bank 0"
     COPYEXT = "copy, bank 1"
+    COPY2 = "copy, bank 2"
+    COPY3 = "copy, bank 3"
     PE = "processing element"
 
 
@@ -60,17 +63,40 @@ class Kind(Enum):
 
     S16 = "a 16-bit scalar register (%name, Sn, %blockIdx.x)"
     S32 = "a 32-bit scalar register pair (%name, DSn)"
-    V16 = "a 16-bit vector register (IA to IH, VA, VB, MA, MB)"
-    V32 = "a 32-bit vector register pair (IAB, ICD, IEF, IGH, VAB, MAB)"
+    V16 = "a 16-bit vector register (IA to IP, VA, VB, MA, MB)"
+    V32 = "a 32-bit vector register pair (IAB to IOP, VAB, MAB)"
     A32 = "a 32-bit vector register pair or DVA"
-    LOAD16 = "a load target (IA to IH, MA, MB)"
-    STORE16 = "a register to store (IA to IH, VA, VB)"
+    LOAD16 = "a load target (IA to IP, MA, MB)"
+    STORE16 = "a register to store (IA to IP, VA, VB)"
     S64 = "the low pair of a 64-bit scalar value (%name, DSn); its high pair follows"
-    LOAD32 = "a 32-bit load target (IAB, ICD, IEF, IGH, MAB)"
-    STORE32 = "a 32-bit register to store (IAB, ICD, IEF, IGH, VAB)"
+    LOAD32 = "a 32-bit load target (IAB to IOP, MAB)"
+    STORE32 = "a 32-bit register to store (IAB to IOP, VAB)"
     IMM = "an immediate"
     LABEL = "a label ($name)"
     FRAM = "a parameter or built-in name in brackets"
+
+
+VECTOR_KINDS = frozenset({Kind.V16, Kind.V32, Kind.A32, Kind.LOAD16, Kind.STORE16, Kind.LOAD32, Kind.STORE32})
+"""Kinds whose value is the code of a vector register."""
+COPIES = {Slot.COPY: 0, Slot.COPYEXT: 1, Slot.COPY2: 2, Slot.COPY3: 3}
+"""Banks of registers that the copy words write."""
+
+
+FIFTH_BITS = (
+    *(f"PE, vector operand {number} of its text" for number in range(1, 7)),
+    "sequential load, r; ATOMCMP, k",
+    "sequential store, r; ATOMCMP, m",
+    "gather access, r",
+    "gather access, k or s",
+    "gather access, c",
+    "gather access, v or h",
+    "gather access, d",
+    "DVA operation, its register",
+)
+"""The operand whose fifth bit each bit of an UPPER word is, from bit 0 on."""
+_LOADED, _STORED = {"r": 6, "k": 6, "m": 7}, {"r": 7}
+_GATHERED = {"r": 8, "k": 9, "s": 9, "c": 10, "v": 11, "h": 11, "d": 12}
+_ADDRESSED = 13
 
 
 @dataclass(frozen=True)
@@ -146,6 +172,24 @@ class Form:
         for operand in self.operands.values():
             taken |= operand.field.mask
         return 0xFFFF_FFFF & ~taken
+
+    @cached_property
+    def fifth_bits(self) -> dict[str, int]:
+        """Where the word of slot UPPER holds the fifth bit of each vector register operand, by operand name."""
+        vectors = [name for name, each in self.operands.items() if each.kind in VECTOR_KINDS]
+        match self.slot:
+            case Slot.PE:
+                ordered = sorted(vectors, key=lambda name: self.syntax.index(f"{{{name}}}"))
+                return {name: bit for bit, name in enumerate(ordered)}
+            case Slot.SEQUENTIAL:
+                places = _STORED if self.effect.startswith("store") else _LOADED
+            case Slot.GATHER:
+                places = _GATHERED
+            case Slot.ADDRESS:
+                return dict.fromkeys(vectors, _ADDRESSED)
+            case _:
+                return {}
+        return {name: places[name] for name in vectors}
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from openrpp.isa import macros
-from openrpp.isa.columns import Column, bank_of
-from openrpp.isa.form import Form, Op, Slot
-from openrpp.isa.registers import HALF_CODES, I_HALVES, I_PAIRS, PAIR_CODES, halves_of, token_mask
+from openrpp.isa.columns import COPY_FORMS, Column, bank_of
+from openrpp.isa.form import COPIES, Form, Op, Slot
+from openrpp.isa.registers import HALF_CODES, PAIR_CODES, ROLE_HALVES, ROLE_PAIRS, halves_of, token_mask
 from openrpp.isa.source import Complaint, Place, Source, copies
 from openrpp.isa.suggest import did_you_mean
 from openrpp.isa.syntax import Label, Token, best_match, tokens
@@ -31,6 +31,8 @@ def instruction(source: Source, name: str, rest: str, place: Place) -> None:
         _copy_line(upper, given, source, end, place)
     elif upper == "NOP" and not given:
         return  # the column end supplies it
+    elif upper == "UPPER":
+        raise Complaint("UPPER is no line: the assembler adds it to columns that name II to IP", place.column)
     else:
         _operation(source, candidates(name, place.column), given, end, place)
 
@@ -96,11 +98,11 @@ def _check_slot(form: Form, column: Column, at: int) -> None:
 def _token_line(name: str, given: list[Token], source: Source, end: int) -> None:
     """FORWARD or TERM with a list of registers."""
     if not given:
-        raise Complaint(f"{name} takes one or more registers (IA to IH, VA, VB, a pair of them or DVA)", end)
+        raise Complaint(f"{name} takes one or more registers (IA to IP, VA, VB, a pair of them or DVA)", end)
     codes: set[int] = set()
     for token in given:
         if token.text not in {**HALF_CODES, **PAIR_CODES} or token.text[0] == "M":
-            raise Complaint(f"expected IA to IH, VA, VB, a pair of them or DVA, found '{token.text}'", token.column)
+            raise Complaint(f"expected IA to IP, VA, VB, a pair of them or DVA, found '{token.text}'", token.column)
         codes |= set(halves_of(token.text))
     mask = token_mask(frozenset(codes))
     if name == "FORWARD":
@@ -111,20 +113,26 @@ def _token_line(name: str, given: list[Token], source: Source, end: int) -> None
         source.column.terms.append(mask)
 
 
+def _copies_to(code: int) -> str:
+    """Name of the copy that writes a register."""
+    return COPY_FORMS[bank_of(code)].name
+
+
 def _copy_line(name: str, given: list[Token], source: Source, end: int, place: Place) -> None:
     """COPY or COPYEXT of a register or a pair."""
     if len(given) != 2:
         raise Complaint(f"{name} takes a source and a destination", end)
     origin, target = given
-    bank = Slot.COPY if name == "COPY" else Slot.COPYEXT
-    if target.text not in (*I_HALVES, *I_PAIRS) or bank_of(halves_of(target.text)[0]) is not bank:
-        registers = "IA to ID, IAB or ICD" if name == "COPY" else "IE to IH, IEF or IGH"
+    if target.text not in (*ROLE_HALVES, *ROLE_PAIRS) or _copies_to(halves_of(target.text)[0]) != name:
+        low, high = ("IA to ID", "II to IL") if name == "COPY" else ("IE to IH", "IM to IP")
+        registers = f"{low}, {high} or a pair of them"
         raise Complaint(f"expected a destination of {name} ({registers}), found '{target.text}'", target.column)
     allowed = ("VAB", "MAB") if target.text in PAIR_CODES else ("VA", "VB", "MA", "MB")
     if origin.text not in allowed:
         raise Complaint(f"expected {', '.join(allowed[:-1])} or {allowed[-1]}, found '{origin.text}'", origin.column)
     moves = copies(origin.text, target.text)
+    bank = moves[0].form.slot
     if len(source.column.of(bank)) + len(moves) > _MOVES_PER_BANK:
-        raise Complaint(f"more than four moves of {name} in one column", origin.column)
+        raise Complaint(f"more than four moves to bank {COPIES[bank]} in one column", origin.column)
     for move in moves:
         source.add(move, place)

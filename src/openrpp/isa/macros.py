@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openrpp.isa.columns import plain
 from openrpp.isa.form import Form, Kind, Op, Slot
-from openrpp.isa.registers import I_HALVES, I_PAIRS, PAIR_CODES, SCRATCH_PAIR
+from openrpp.isa.registers import PAIR_CODES, ROLE_HALVES, ROLE_PAIRS, SCRATCH_PAIR
 from openrpp.isa.source import Complaint, Place, Source
 from openrpp.isa.syntax import Token, number, scalar_register, tokens
 from openrpp.isa.table import forms_by_name, spelling
@@ -125,7 +125,7 @@ def target_of(forms: tuple[Form, ...], given: list[Token]) -> str | None:
     if not given or not any(form.slot is Slot.PE for form in forms):
         return None
     last = given[-1].text
-    return last if last in I_HALVES or last in I_PAIRS else None
+    return last if last in ROLE_HALVES or last in ROLE_PAIRS else None
 
 
 def result_token(target: str, token: Token) -> Token:

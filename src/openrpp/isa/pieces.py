@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from openrpp.isa.columns import COPY_BASE, NOP, Column, raw, set_masks, skip_print, vector_words
-from openrpp.isa.form import Form, Op, Slot
+from openrpp.isa.columns import NOP, Column, mask_of, raw, set_masks, skip_print, vector_words
+from openrpp.isa.form import COPIES, Form, Op, Slot
+from openrpp.isa.registers import UPPER
 from openrpp.isa.table import decode_form
 
 
@@ -34,7 +35,13 @@ def decode(word: int) -> Op | None:
     if form is None:
         return None
     op = Op(form, {name: operand.field.get(word) for name, operand in form.operands.items()})
-    return op if op.word() == word or form.slot in COPY_BASE else None
+    return op if op.word() == word or form.slot in COPIES else None
+
+
+def with_fifth_bits(op: Op, bits: int) -> Op:
+    """An operation whose column has an UPPER word."""
+    upper = {name: op.values[name] | UPPER for name, bit in op.form.fifth_bits.items() if bits >> bit & 1}
+    return Op(op.form, op.values | upper) if upper else op
 
 
 def spans(words: tuple[int, ...]) -> tuple[list[tuple[int, int, int]], int]:
@@ -71,19 +78,22 @@ def _copy_moves(form: Form, word: int) -> list[Op]:
 
 def _fill(piece: Piece) -> bool:
     """Decode the vector words; False if one of them is unknown."""
+    fifth = 0
     for word in piece.vector_words:
         op = decode(word)
         if op is None:
             return False
         match op.form.slot:
-            case Slot.COPY | Slot.COPYEXT:
+            case slot if slot in COPIES:
                 piece.ops += _copy_moves(op.form, word)
+            case Slot.UPPER:
+                fifth = op.values["bits"]
             case Slot.FORWARD:
-                piece.forward = op.values["mask"]
+                piece.forward = mask_of(op)
             case Slot.TERM:
-                piece.terms.append(op.values["mask"])
+                piece.terms.append(mask_of(op))
             case _:
-                piece.ops += [] if op.form is NOP else [op]
+                piece.ops += [] if op.form is NOP else [with_fifth_bits(op, fifth)]
     return True
 
 

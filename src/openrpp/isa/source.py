@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from openrpp.isa.columns import Column, bank_of, plain
-from openrpp.isa.form import Op, Slot
+from openrpp.isa.columns import COPY_FORMS, Column, bank_of
+from openrpp.isa.form import Op
 from openrpp.isa.fram import MAX_PARAMETERS
 from openrpp.isa.program import Parameter
-from openrpp.isa.registers import FIXED_SCALARS, PAIR_CODES, SCALAR_REGISTERS, SCRATCH_PAIR, halves_of
+from openrpp.isa.registers import BANK, FIXED_SCALARS, PAIR_CODES, SCALAR_REGISTERS, SCRATCH_PAIR, halves_of
 from openrpp.isa.syntax import Label, Scope, Value
 
 
@@ -78,8 +78,7 @@ def copies(source: str, target: str) -> list[Op]:
     """Moves of the switch box for one COPY or COPYEXT line; a pair is two moves."""
     moves: list[Op] = []
     for read, written in zip(halves_of(source), halves_of(target), strict=True):
-        form = plain("COPYEXT" if bank_of(written) is Slot.COPYEXT else "COPY")
-        moves.append(Op(form, {"s": read, "d": written % 8}))
+        moves.append(Op(COPY_FORMS[bank_of(written)], {"s": read, "d": written % BANK}))
     return moves
 
 

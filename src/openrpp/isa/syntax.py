@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from openrpp.isa.form import Form, Kind, Op, Operand
+from openrpp.isa.form import VECTOR_KINDS, Form, Kind, Op, Operand
 from openrpp.isa.fram import BUILTINS, builtin_name, builtin_offset
 from openrpp.isa.registers import FIXED_SCALARS, HALF_CODES, HALF_NAMES, PAIR_CODES, PAIR_NAMES, SCALAR_REGISTERS
 from openrpp.isa.suggest import did_you_mean
@@ -160,6 +160,8 @@ def _complaint(operand: Operand, token: Token, scope: Scope) -> OperandError:
 def _in_range(form: Form, name: str, value: int, token: Token) -> int:
     """The value as it is stored, or an OperandError that names the range."""
     operand = form.operands[name]
+    if operand.kind in VECTOR_KINDS:
+        return value  # any code of a name fits: a fifth bit goes to the column's UPPER word
     limit, scale = operand.field.limit, operand.field.scale
     if operand.kind is Kind.IMM and -0x8000 <= value < 0 and limit == 0xFFFF and form.width == 16:
         value &= 0xFFFF

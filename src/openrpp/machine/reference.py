@@ -319,10 +319,8 @@ class _Run:
     def column(self, pc: int) -> int:
         """Execute (or queue) the column at a word; the word behind it."""
         column = self._column_code(pc)
-        for op in column.port:
-            self._extension(op.form.extension, op.form.name, op.word)
-        if column.pe:
-            self._extension(column.pe.form.extension, column.pe.form.name, column.pe.word)
+        for need in column.needs:
+            self._extension(need.extension, need.name, need.word)
         step = Step(column, self._capture(column), self.lanes, self.number)
         self.outcome.columns += 1
         self.outcome.warp_columns += self.warps

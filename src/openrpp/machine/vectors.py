@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from openrpp.isa.form import Kind, Op
 from openrpp.isa.numeric import Numerics, dot_even_odd, mask_selects, merge
+from openrpp.isa.registers import HALF_CODES, PAIR_CODES
 from openrpp.isa.table.port import Lanes
 from openrpp.machine import extended
 from openrpp.machine.banks import WARP
@@ -42,11 +43,11 @@ class Vectors:
     """Vector registers of all lanes: pairs as 32-bit arrays, halves as 16-bit views of them."""
 
     def __init__(self, lanes: int) -> None:
-        self.pairs: dict[int, U32] = {code: np.zeros(lanes, np.uint32) for code in (0, 2, 4, 6, 8, 10, DVA)}
+        self.pairs: dict[int, U32] = {code: np.zeros(lanes, np.uint32) for code in PAIR_CODES.values()}
         self.halves: dict[int, U16] = {}
-        for code in (0, 2, 4, 6, 8, 10):
-            both = self.pairs[code].view(np.uint16).reshape(-1, 2)
-            self.halves[code], self.halves[code + 1] = both[:, 0], both[:, 1]
+        for code in HALF_CODES.values():
+            both = self.pairs[code & ~1].view(np.uint16).reshape(-1, 2)
+            self.halves[code] = both[:, code & 1]
 
     def clear(self) -> None:
         """Forget all values, as at the start of a block."""

@@ -290,8 +290,8 @@ class Walk:
         needs, levels, words = port.needs, loops.levels, column.words if fetched else 0
         known: dict[Hashable, tuple[ColumnItem, Pattern]] = {}
         vote = column.pe if column.pe and column.pe.form.effect == "vote" else None
-        for op in (*column.port, column.pe) if column.pe else column.port:
-            self._require(op.form.extension, op.form.name)
+        for need in column.needs:
+            self._require(need.extension, need.name)
 
         def run() -> int:
             values: tuple[int, ...] = ()

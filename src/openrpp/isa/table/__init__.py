@@ -6,11 +6,17 @@ from collections import defaultdict
 from functools import cache
 
 from openrpp.isa.form import Form, Instruction
-from openrpp.isa.table import atomic, double, extension, extension_port, pe, port, scalar
+from openrpp.isa.table import atomic, double, extension, extension_port, extension_switch, pe, port, scalar
 
 PUBLISHED: tuple[Instruction, ...] = (*scalar.rows(), *port.port_rows(), *port.switch_rows(), *pe.rows())
 """Rows of the published machine."""
-EXTENSIONS: tuple[Instruction, ...] = (*extension.rows(), *extension_port.rows(), *atomic.rows(), *double.rows())
+EXTENSIONS: tuple[Instruction, ...] = (
+    *extension.rows(),
+    *extension_port.rows(),
+    *atomic.rows(),
+    *double.rows(),
+    *extension_switch.rows(),
+)
 """Rows that OpenRPP adds; `extension` of each names its group."""
 TABLE: tuple[Instruction, ...] = (*PUBLISHED, *EXTENSIONS)
 """Every row."""

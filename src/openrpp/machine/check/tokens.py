@@ -1,6 +1,6 @@
 """Strict tokens (specification 4.2): what happens to every live register in every column.
 
-A live half of IA to IH, or live DVA, enters a column as one token per warp, and exactly one thing becomes of it:
+A live half of IA to IP, or live DVA, enters a column as one token per warp, and exactly one thing becomes of it:
 forwarded (FORWARD), consumed by a read, or dropped unread (TERM). A register written in the column is live behind it.
 VA and VB pass the columns by themselves until they are written again or TERMed; a TERM in the column that writes VA
 drops the old value. MA and MB live inside one column. FORWARD and TERM of a register that is not live are faults too.
@@ -35,7 +35,7 @@ class Plan:
     read: frozenset[int]  # all registers that need a value at entry, VA and VB included
     inside: frozenset[int]  # MA and MB read
     loaded: frozenset[int]  # MA and MB written
-    written: frozenset[int]  # IA to IH and DVA written
+    written: frozenset[int]  # IA to IP and DVA written
     result: frozenset[int]  # VA and VB written
     forward: frozenset[int]
     terms: frozenset[int]

@@ -5,13 +5,15 @@ PYTHON ?= python3
 WORKERS ?= auto
 PHOTO ?= build/photo.png
 
+CORPORA := $(if $(POLYBENCH),--polybench "$(POLYBENCH)") $(if $(RODINIA),--rodinia "$(RODINIA)") $(if $(HECBENCH),--hecbench "$(HECBENCH)")
+
 BIN := .venv/bin
 # Files that say which extras the environment holds; a changed pyproject.toml renews them.
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-photo test lint bench-machine bench-cuda calibrate conformance corpora-compile docs wheel clean
+.PHONY: help run demo-photo test lint bench-machine bench-cuda bench-mapping calibrate conformance corpora-compile equality docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,9 @@ bench-machine: $(RUN_READY) ## speed of the virtual card and how near kernels co
 bench-cuda: $(DEV_READY) ## CUDA kernels on the native engine against C (gcc) and, where installed, PoCL
 	$(BIN)/python -m benchmarks.cuda
 
+bench-mapping: $(DEV_READY) ## compiled kernels on the card: columns, cycles, spills; POLYBENCH=, RODINIA=, HECBENCH=<checkouts> for those of corpora
+	$(BIN)/python -m benchmarks.mapping $(CORPORA)
+
 calibrate: $(RUN_READY) ## what the published FFT timings tell about the card's figures
 	$(BIN)/python -m benchmarks.calibrate
 
@@ -49,8 +54,10 @@ conformance: $(RUN_READY) ## compare with published kernels; VENDOR=<checkout of
 corpora-compile: $(DEV_READY) ## public CUDA programs to kernel IR; POLYBENCH=, RODINIA=, HECBENCH=<checkouts>, one or more
 	@if [ -z "$(POLYBENCH)$(RODINIA)$(HECBENCH)" ]; then \
 	  echo "make: corpora-compile: give checkouts of cavazos-lab/PolyBench-ACC, yuhc/gpu-rodinia or zjin-lcf/HeCBench: make corpora-compile POLYBENCH=DIR RODINIA=DIR HECBENCH=DIR" >&2; exit 2; fi
-	$(BIN)/python -m conformance.corpora $(if $(POLYBENCH),--polybench "$(POLYBENCH)") $(if $(RODINIA),--rodinia "$(RODINIA)") \
-	  $(if $(HECBENCH),--hecbench "$(HECBENCH)")
+	$(BIN)/python -m conformance.corpora $(CORPORA)
+
+equality: $(DEV_READY) ## interpreter = native engine = machine code on random and our kernels; POLYBENCH=, RODINIA=, HECBENCH= for those of corpora
+	$(BIN)/python -m conformance.equality $(CORPORA)
 
 docs: $(DEV_READY) ## write docs/isa.md and docs/demo.svg anew
 	$(BIN)/python -m openrpp.isa.docs

@@ -70,12 +70,17 @@ def module() -> Module:
     return made
 
 
+def program(job: Job) -> card.Program:
+    """A kernel, compiled."""
+    return card.compile(module(), job.name, job.block)
+
+
 def prototype() -> list[Row]:
     """Compile all ten."""
     found: list[Row] = []
     for job in JOBS:
-        program = card.compile(module(), job.name, job.block)
-        found.append(Row(job, program.columns, tuple(loop.columns for loop in program.loops), program.spills))
+        made = program(job)
+        found.append(Row(job, made.columns, tuple(loop.columns for loop in made.loops), made.spills))
     return found
 
 

@@ -1,0 +1,198 @@
+"""One trial on every engine: the memory that each leaves, and how machine code ran."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.equality.trial import Trial, place
+from openrpp.codegen import card, host
+from openrpp.codegen.errors import Unsupported
+from openrpp.kir.interp import Memory, launch
+from openrpp.kir.interp.memory import BASE
+from openrpp.kir.ir import Kernel, Module
+from openrpp.kir.passes import PassManager
+from openrpp.kir.passes.copying import clone_kernel
+from openrpp.kir.passes.expand import Expand, is_legal
+from openrpp.machine import Device, LaunchError
+
+EQUAL, DIFFERS, REFUSED, FAILED = "equal", "differs", "refused", "failed"
+_TOPS: Final = {2: (0x7C00, 0x7F80), 4: (0x7F80_0000,), 8: (0x7FF0_0000_0000_0000,)}
+"""Bits of infinity per width in bytes: what is above them, the sign aside, is a NaN."""
+_SRAM: Final = 0x0400_0000 + 0x1000
+_MOST_THREADS: Final = 8160
+
+
+@dataclass(frozen=True)
+class Way:
+    """How machine code is made and run."""
+
+    name: str
+    naive: bool = False
+    merged: bool = False
+    order: Any = "column"
+
+
+WAYS: Final = (
+    Way("naive", naive=True),
+    Way("optimised"),
+    Way("merged", merged=True),
+    Way("random order", order="random"),
+)
+
+
+@dataclass
+class Verdict:
+    """What became of a way: equal, differs, refused or failed, and why; figures of the program and its run."""
+
+    way: str
+    outcome: str
+    why: str = ""
+    figures: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass
+class Image:
+    """Device memory from BASE on, and what was printed."""
+
+    data: NDArray[np.uint8]
+    output: str
+
+
+class Bench:
+    """A trial with its memory as it is before a launch."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.memory = Memory()
+        self.args, self.widths = place(trial.args, self.memory)
+        self.symbols: Mapping[str, int] = self.memory.load(trial.module)
+        self.before = self._image()
+
+    def _image(self) -> NDArray[np.uint8]:
+        items = self.memory.allocations
+        end = max((item.base + len(item.data) for item in items), default=BASE)
+        found = np.zeros(end - BASE + 256, np.uint8)
+        for item in items:
+            found[item.base - BASE : item.base - BASE + len(item.data)] = np.frombuffer(item.data, np.uint8)
+        return found
+
+    @cached_property
+    def wanted(self) -> Image:
+        """What the scalar interpreter leaves."""
+        trial = self.trial
+        result = launch(
+            trial.module, trial.symbol, trial.grid, trial.block, self.args, memory=self.memory,
+            shared_bytes=trial.shared_bytes,
+        )  # fmt: skip
+        return Image(self._image(), result.output)
+
+    def native(self) -> Verdict:
+        """The native engine."""
+
+        def run() -> tuple[Image, dict[str, float]]:
+            trial, image = self.trial, self.before.copy()
+            compiled = host.compile(trial.module, trial.symbol, trial.block)
+            done = compiled.launch(
+                trial.grid, self.args, host.HostMemory([(BASE, image)]), symbols=self.symbols,
+                shared_bytes=trial.shared_bytes, workers=1,
+            )  # fmt: skip
+            return Image(image, done.text), {}
+
+        return self._judged("native", run)
+
+    def machine(self, way: Way) -> Verdict:
+        """Machine code under the reference engine."""
+        return self._judged(way.name, lambda: _machine(self, way))
+
+    def _judged(self, name: str, run: Callable[[], tuple[Image, dict[str, float]]]) -> Verdict:
+        wanted = self.wanted
+        try:
+            image, figures = run()
+        except Unsupported as error:
+            return Verdict(name, REFUSED, error.sentence)
+        except Exception as error:  # whatever an engine does is part of what is measured
+            return Verdict(name, FAILED, f"{type(error).__name__}: {error}".partition("\n")[0])
+        for item in self.memory.allocations:
+            part = slice(item.base - BASE, item.base - BASE + len(item.data))
+            width = self.widths.get(item.base, 4)
+            apart = differences(wanted.data[part], image.data[part], width)
+            if apart.size:
+                at = int(apart[0]) * width
+                mine, theirs = (one.data[part][at : at + width].tobytes()[::-1].hex() for one in (wanted, image))
+                sentence = (
+                    f"{apart.size} elements of {item.name or hex(item.base)}, first at byte {at}: {theirs}, not {mine}"
+                )
+                return Verdict(name, DIFFERS, sentence, figures)
+        if image.output != wanted.output:
+            return Verdict(name, DIFFERS, f"printed {image.output[:60]!r}, not {wanted.output[:60]!r}", figures)
+        return Verdict(name, EQUAL, "", figures)
+
+
+def differences(mine: NDArray[np.uint8], theirs: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
+    """Places of `width` bytes that differ; two NaNs do not."""
+    size = mine.size // width * width
+    a, b = (item[:size].view(f"u{width}") for item in (mine, theirs))
+    same = a == b
+    for top in _TOPS.get(width, ()):
+        mask = a.dtype.type((1 << (8 * width - 1)) - 1)
+        same |= ((a & mask) > top) & ((b & mask) > top)
+    return np.flatnonzero(~same)
+
+
+# --- machine code ------------------------------------------------------------------------------------------------
+
+
+def expanded(module: Module, symbol: str, merge: int) -> Module:
+    """A module with a copy of one kernel, in which nothing is left that the card lacks."""
+    made = Module(module.name)
+    made.globals = dict(module.globals)
+    copy: Kernel = clone_kernel(module.kernels[symbol])
+    copy.merge = merge
+    made.add_kernel(copy)
+    PassManager([Expand(is_legal)]).run(made)
+    return made
+
+
+def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
+    trial = bench.trial
+    threads = trial.block[0] * trial.block[1] * trial.block[2]
+    merge = min(trial.grid[0], _MOST_THREADS // threads) if way.merged else 1
+    if way.merged and merge < 2:
+        raise Unsupported("nothing to merge", trial.symbol, None)
+    begun = time.perf_counter()
+    module = expanded(trial.module, trial.symbol, merge)
+    program = card.compile(module, trial.symbol, trial.block, naive=way.naive)
+    seconds = time.perf_counter() - begun
+    device = Device("ae7100x", order=way.order, max_words=1 << 24)
+    device.write(BASE, bench.before)
+    area = program.area(trial.grid, bench.args, bench.symbols)
+    places, end = list[int](), _SRAM
+    shared = program.shared_bytes + trial.shared_bytes * merge
+    for size in (program.planes_bytes, len(area), shared, program.private_bytes):
+        places.append(end)
+        end = -(-(end + size + 512) // 512) * 512
+    device.write(places[1], np.frombuffer(area, np.uint8))
+    words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
+    blocks = (-(-trial.grid[0] // merge), trial.grid[1], trial.grid[2])
+    params = [*places, *words]
+    figures: dict[str, float] = {"compile": seconds, "columns": program.columns, "words": len(program.machine.words)}
+    figures |= _timed(device, program.machine, blocks, threads * merge, params)
+    report = device.launch(program.machine, blocks, (threads * merge, 1, 1), params)
+    figures |= {"executed": report.columns, "cycles": report.cycles}
+    return Image(device.read(BASE, bench.before.size, np.uint8), ""), figures
+
+
+def _timed(device: Device, machine: Any, blocks: Any, threads: int, params: list[int]) -> dict[str, float]:
+    """Columns and cycles without data; nothing for a program whose control depends on data."""
+    try:
+        report = device.time(machine, blocks, (threads, 1, 1), params)
+    except LaunchError:
+        return {}
+    return {"walked": report.columns, "cycles without data": report.cycles}

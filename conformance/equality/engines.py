@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 
 from conformance.equality.trial import Trial, place
 from openrpp.codegen import card, host
+from openrpp.codegen.card.prepare import prepared
 from openrpp.codegen.errors import Unsupported
 from openrpp.kir.interp import Memory, launch
 from openrpp.kir.interp.memory import BASE
-from openrpp.kir.ir import Kernel, Module
-from openrpp.kir.passes import PassManager
-from openrpp.kir.passes.copying import clone_kernel
-from openrpp.kir.passes.expand import Expand, is_legal
 from openrpp.machine import Device, LaunchError
 
 EQUAL, DIFFERS, REFUSED, FAILED = "equal", "differs", "refused", "failed"
@@ -149,17 +146,6 @@ def differences(mine: NDArray[np.uint8], theirs: NDArray[np.uint8], width: int) 
 # --- machine code ------------------------------------------------------------------------------------------------
 
 
-def expanded(module: Module, symbol: str, merge: int) -> Module:
-    """A module with a copy of one kernel, in which nothing is left that the card lacks."""
-    made = Module(module.name)
-    made.globals = dict(module.globals)
-    copy: Kernel = clone_kernel(module.kernels[symbol])
-    copy.merge = merge
-    made.add_kernel(copy)
-    PassManager([Expand(is_legal)]).run(made)
-    return made
-
-
 def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
     trial = bench.trial
     threads = trial.block[0] * trial.block[1] * trial.block[2]
@@ -167,7 +153,7 @@ def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
     if way.merged and merge < 2:
         raise Unsupported("nothing to merge", trial.symbol, None)
     begun = time.perf_counter()
-    module = expanded(trial.module, trial.symbol, merge)
+    module = prepared(trial.module, trial.symbol, merge)
     program = card.compile(module, trial.symbol, trial.block, naive=way.naive)
     seconds = time.perf_counter() - begun
     device = Device("ae7100x", order=way.order, max_words=1 << 24)

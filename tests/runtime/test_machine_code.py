@@ -209,10 +209,24 @@ def test_what_has_no_machine_code_is_refused_with_its_line(store: Cache) -> None
         _program(_card(), store)["lines"](1, 32, None)
 
 
-def test_a_card_without_the_instructions_says_which(store: Cache) -> None:
+def test_the_published_chip_takes_buffers_in_sram(store: Cache) -> None:
     card = _card("ae7100")
+    x = card.array(np.arange(128, dtype=np.int32), memory="sram")
+    y = card.array(np.zeros(128, np.int32), memory="sram")
+    program = _program(card, store)
+    report = program["add"](2, 64, 125, x, y)
+    assert report is not None and report.seconds is not None
+    assert y.numpy().tolist() == [3 * i + 2 if i < 125 else 0 for i in range(128)]
+    with pytest.raises(LaunchError, match=r"kernel add, argument 3 \(y\): .* lies in DDR, .* takes buffers in SRAM"):
+        program["add"](2, 64, 125, x, card.array(np.zeros(128, np.int32)))
+
+
+def test_a_card_without_an_instruction_says_which(tmp_path: Path, store: Cache) -> None:
+    file = tmp_path / "less.toml"
+    file.write_text('name = "less"\ntitle = "less"\ninherits = "ae7100x"\nextensions = ["ddr", "wide"]\n')
+    card = _card(file)
     x = card.array(np.zeros(64, np.int32))
-    with pytest.raises(LaunchError, match=r"kernel add needs the extensions .*ddr.*, which ae7100 lacks"):
+    with pytest.raises(LaunchError, match=r"kernel add needs the extensions? .*vote.*, which less lacks"):
         _program(card, store)["add"](1, 64, 64, x, x)
 
 

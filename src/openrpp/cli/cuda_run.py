@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".cu", ".cuh")
 """Files that `rpp run` takes for CUDA source."""
+COMPILED = ".rpp"
+"""Files of `rpp compile`."""
 _MAIN = re.compile(r"\b(int|void)\s+main\s*\(")
 """Host programs take the C library's headers for granted."""
 
@@ -80,8 +82,7 @@ def run_cuda(request: CudaRequest, as_json: bool) -> int:
     for output in request.outputs:
         check_writable(output.file)
     begun = time.perf_counter()
-    module = _module(request)
-    _warn(module)
+    module = opened(request.program, (request.kernel,) if request.kernel else (), request.flags)
     kernel = module.get_function(request.kernel or _only(module))
     seconds = time.perf_counter() - begun
     declared = [param.name or f"arg{index}" for index, param in enumerate(kernel.kernel.params)]
@@ -101,19 +102,24 @@ def run_cuda(request: CudaRequest, as_json: bool) -> int:
     return FAILED if launched.checked is not None and not launched.checked.clean else 0
 
 
-def _module(request: CudaRequest) -> RawModule:
+def opened(program: str, kernels: Sequence[str], flags: Sequence[str]) -> RawModule:
+    """A CUDA source, compiled to kernel IR with the template instances that are named, or a compiled program.
+
+    Warnings go to standard error. Raises what `RawModule` raises.
+    """
     from openrpp.cuda import Options, RawModule
 
-    name = request.kernel or ""
-    expressions = (name,) if "<" in name else ()
-    text = Path(request.program).read_text(encoding="utf-8", errors="surrogateescape")
-    options = replace(Options.from_flags(request.flags), program=bool(_MAIN.search(text)))
-    return RawModule(path=request.program, options=options, name_expressions=expressions)
-
-
-def _warn(module: RawModule) -> None:
+    if Path(program).suffix == COMPILED:
+        if flags:
+            raise InputError(f"{program} is compiled already: -I, -D and -std are for sources")
+        return RawModule(path=program)
+    text = Path(program).read_text(encoding="utf-8", errors="surrogateescape")
+    options = replace(Options.from_flags(flags), program=bool(_MAIN.search(text)))
+    expressions = tuple(name for name in kernels if "<" in name)
+    module = RawModule(path=program, options=options, name_expressions=expressions)
     for warning in module.warnings:
         click.echo(str(warning), err=True)
+    return module
 
 
 def _only(module: RawModule) -> str:

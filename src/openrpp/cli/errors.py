@@ -80,6 +80,7 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
     from openrpp.isa.assembler import AssemblyError
     from openrpp.isa.objects import ObjectError
     from openrpp.machine.faults import Fault, LaunchError, MachineError
+    from openrpp.runtime.bundle import BundleError
     from openrpp.runtime.errors import OutOfMemory
     from openrpp.storage import CacheError
 
@@ -92,6 +93,8 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
             return [f"rpp: asm: {complaint}" for complaint in error.diagnostics], BAD_INPUT
         case ObjectError():
             return [f"rpp: object: {error}"], BAD_INPUT
+        case BundleError():
+            return [f"rpp: {error}"], BAD_INPUT
         case CompileError():
             return [f"rpp: cuda: {line}" for line in compile_lines(error)], BAD_INPUT
         case CudaError():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from openrpp.cli.cuda_run import CudaRequest, is_cuda, run_cuda
+from openrpp.cli.cuda_run import COMPILED, CudaRequest, is_cuda, run_cuda
 from openrpp.cli.errors import InputError
 from openrpp.cli.kernel_args import kernel_arg
 from openrpp.cli.launching import SYNTAX, Prepared, Request, launch_options, prepare
@@ -65,7 +65,7 @@ def command(context: click.Context, as_json: bool, **options: Any) -> int:
     """
     given = {name for name in options if context.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)}
     cuda_only = ("args", "shared", "include_dirs", "macros", "standard", "workers")
-    if is_cuda(options["program"]):
+    if is_cuda(options["program"]) or options["program"].endswith(COMPILED):
         _refuse(context, given, _PROGRAM_ONLY, "is for programs in machine code, not for CUDA")
         arch = options["arch"] if "arch" in given else EXTENDED
         return run_cuda(_cuda_request(options | {"arch": arch}), as_json)

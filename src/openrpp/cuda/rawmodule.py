@@ -10,21 +10,25 @@ array([0., 2., 4., 6.], dtype=float32)
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openrpp.codegen.card import Program as CardProgram
 from openrpp.cuda.errors import CudaError, Diagnostic
 from openrpp.cuda.naming import Names
 from openrpp.cuda.options import Options
 from openrpp.cuda.staging import Args, check, launch
-from openrpp.cuda.units import Unit, build
+from openrpp.cuda.units import Unit, build, bundled, load
 from openrpp.kir.ir import Kernel
+from openrpp.kir.ir import Module as IrModule
 from openrpp.kir.layout import private_layout, shared_layout
 from openrpp.runtime import Buffer, Card, Program, ProgramReport, Stream
+from openrpp.runtime.bundle import is_bundle, write_bundle
+from openrpp.runtime.compiled import EXTENDED, Form
 from openrpp.runtime.operations import Extent
 from openrpp.storage import Cache
 
@@ -43,7 +47,8 @@ class RawModule:
 
     Args:
         code: CUDA C++ source text.
-        path: a source file instead; its messages carry this path.
+        path: a source file instead; its messages carry this path. A file of compiled programs (`.rpp`, of `save` or
+            `rpp compile`) needs no compiler; options and name expressions are those that it was compiled with.
         options: compile options as nvcc and NVRTC take them (-I, -D, -std=, ...), or `openrpp.cuda.Options`.
         name_expressions: instances of templates and names in namespaces that `get_function` shall find, such as
             "scale<float>".
@@ -53,7 +58,7 @@ class RawModule:
 
     Raises CompileError for source that clang refuses, UnsupportedError for CUDA that has no kernel IR at the level of
     the module (kernels that have none are refused by `get_function`), ToolchainError without a clang, OSError for a
-    file that cannot be read.
+    file that cannot be read, BundleError for a damaged file of compiled programs.
 
     A module's variables live in the memory of each card that its kernels ran on, once per module and card; the module
     keeps those cards alive.
@@ -75,7 +80,10 @@ class RawModule:
         given = options if isinstance(options, Options) else Options.from_flags(_listed("options", options))
         file = None if path is None else Path(path)
         self._store = store or Cache()
-        unit = build(code or "", file, name, given, _listed("name_expressions", name_expressions), self._store)
+        if file is not None and is_bundle(file):
+            unit = load(file)
+        else:
+            unit = build(code or "", file, name, given, _listed("name_expressions", name_expressions), self._store)
         self._unit: Unit = unit
         self._names = Names(unit.label, unit.device, unit.expressions)
         self._card = card
@@ -108,6 +116,18 @@ class RawModule:
         symbol = self._names.variable(name)
         return self.on(card).variables[symbol].view(dtype)
 
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        programs: Mapping[tuple[str, Form], CardProgram] | None = None,
+        target: str = EXTENDED,
+    ) -> None:
+        """Write a file of compiled programs: kernel IR, and the machine code of some symbols and forms for a target.
+
+        What it has no machine code for is compiled when it is launched; clang is not needed for that. Raises OSError.
+        """
+        write_bundle(path, bundled(self._unit, target, programs or {}))
+
     def on(self, card: Card | None = None) -> Program:
         """The module on a card: loaded, with its variables initialised, the first time that it is asked for."""
         chosen = card or self._card or default_card()
@@ -115,6 +135,16 @@ class RawModule:
             labels = {symbol: self._names.label(symbol) for symbol in self._unit.device.module.kernels}
             self._programs[chosen] = chosen.program(self._unit.device.module, labels, self._store)
         return self._programs[chosen]
+
+    @property
+    def ir(self) -> IrModule:
+        """The kernel IR."""
+        return self._unit.device.module
+
+    @property
+    def store(self) -> Cache:
+        """The cache on disk."""
+        return self._store
 
     @property
     def card(self) -> Card | None:

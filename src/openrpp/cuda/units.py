@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from openrpp.codegen.card import Program
 from openrpp.cuda.compile import DeviceCode, compile_file, compile_source
 from openrpp.cuda.errors import Diagnostic, Location, UnsupportedError
 from openrpp.cuda.flat import code_version, flatten, restore
 from openrpp.cuda.options import Options
 from openrpp.cuda.reader import DeviceModule, read
+from openrpp.runtime.bundle import Bundle, Refused, read_bundle
+from openrpp.runtime.compiled import Form
 from openrpp.storage import Cache, digest
 
 _PROBE = "__rpp_expression_"
@@ -43,6 +46,28 @@ def build(text: str, path: Path | None, name: str, options: Options, expressions
     found = {expressions[int(match["index"])]: match["symbol"].strip('"') for match in _PROBED.finditer(code.ir)}
     code = replace(code, ir=_PROBED.sub("", code.ir))
     return Unit(label, _read(code, store), found, code.warnings)
+
+
+def load(path: Path) -> Unit:
+    """A file of compiled programs, for which no compiler is needed. Raises BundleError and OSError."""
+    bundle = read_bundle(path)
+    refused = {
+        item.symbol: UnsupportedError(
+            item.name, item.reason, Location(*item.place) if item.place else None, item.kernel
+        )
+        for item in bundle.refused
+    }
+    return Unit(bundle.label, DeviceModule(bundle.module, dict(bundle.names), refused), bundle.expressions, ())
+
+
+def bundled(unit: Unit, target: str, programs: Mapping[tuple[str, Form], Program]) -> Bundle:
+    """What a file of compiled programs holds."""
+    device = unit.device
+    refused = tuple(
+        Refused(symbol, error.name, error.reason, _flat(error.location), error.kernel)
+        for symbol, error in device.refused.items()
+    )
+    return Bundle(unit.label, target, device.module, device.names, unit.expressions, refused, programs)
 
 
 def _probes(expressions: Sequence[str]) -> str:

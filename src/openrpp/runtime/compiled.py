@@ -58,7 +58,7 @@ def compiled(module: Module, symbol: str, form: Form, store: Cache) -> card.Prog
             found = error
         kept[symbol, form] = found
     if isinstance(found, CodegenError):
-        raise type(found)(found.sentence, found.kernel, found.location)
+        raise found.with_traceback(None)
     return found
 
 
@@ -80,7 +80,7 @@ def _fetched(module: Module, symbol: str, form: Form, store: Cache) -> card.Prog
 
 
 def _compile(module: Module, symbol: str, form: Form) -> card.Program:
-    return card.compile(prepared(module, symbol, form.merge), symbol, form.block)
+    return card.compile(prepared(module, symbol, form.merge), symbol, form.block, target=form.target)
 
 
 def _key(module: Module, symbol: str, form: Form) -> str:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openrpp.codegen.card import Program
-from openrpp.codegen.errors import CodegenError, Unsupported
+from openrpp.codegen.errors import Unsupported
 from openrpp.machine.faults import Fault, LaunchError
 from openrpp.machine.launch import Triple
 from openrpp.machine.report import LaunchReport
 from openrpp.runtime.allocator import FreeList
 from openrpp.runtime.card_time import CardTime
-from openrpp.runtime.compiled import Form, compiled, target_of
+from openrpp.runtime.compiled import PUBLISHED, Form, compiled, target_of
 from openrpp.runtime.engines import Call, Ran
 from openrpp.runtime.errors import KernelFault, OutOfMemory
 from openrpp.runtime.merging import merges
@@ -145,13 +145,15 @@ def _in_words(program: Program, sizes: tuple[int, int, int, int]) -> str:
 
 
 def _check_memories(card: Card, call: Call) -> None:
-    """Raises LaunchError for a pointer to SRAM: programs reach the buffers of their arguments in DDR."""
-    sram = card.device.memory.sram
-    kernel = call.module.kernels[call.symbol]
+    """Raises LaunchError for a pointer to a memory that the program's accesses do not reach."""
+    kernel, published = call.module.kernels[call.symbol], target_of(card.arch) == PUBLISHED
+    reached, other = (card.device.memory.sram, card.device.memory.ddr)[:: 1 if published else -1]
     for index, (param, value) in enumerate(zip(kernel.params, call.values, strict=True)):
-        if param.type.is_pointer and isinstance(value, int) and sram.base <= value < sram.end:
+        if param.type.is_pointer and isinstance(value, int) and other.base <= value < other.end:
             where = f"kernel {call.name}, argument {index + 1} ({param.name})"
-            raise LaunchError(f"{where}: the buffer at {value:#x} lies in SRAM; machine code takes buffers in DDR")
+            memory = reached.name.lower()
+            why = f"the buffer at {value:#x} lies in {other.name}, and machine code for {target_of(card.arch)} takes"
+            raise LaunchError(f"{where}: {why} buffers in {reached.name} (card.array(..., memory={memory!r}))")
 
 
 def _program(card: Card, call: Call, merge: int) -> Program:
@@ -159,8 +161,8 @@ def _program(card: Card, call: Call, merge: int) -> Program:
     form = Form(call.block, merge, target_of(card.arch))
     try:
         program = compiled(call.module, call.symbol, form, call.store)
-    except CodegenError as error:
-        raise type(error)(error.sentence, call.name if error.kernel else "", error.location) from None
+    except Unsupported as error:
+        raise Unsupported(error.sentence, call.name, error.location) from None
     missing = [group for group in program.machine.extensions if group not in card.arch.extensions]
     if missing:
         many = "extensions" if len(missing) > 1 else "extension"

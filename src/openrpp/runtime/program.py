@@ -17,6 +17,7 @@ from openrpp.machine.report import Span
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.clock import Phase
+from openrpp.runtime.compiled import PUBLISHED, target_of
 from openrpp.runtime.costs import LaunchKind, kernel_plan
 from openrpp.runtime.engines import Call, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
@@ -207,9 +208,9 @@ class ProgramFunction:
 class Program(Mapping[str, ProgramFunction]):
     """A kernel IR module on a card. Made by `Card.program`.
 
-    Its device and constant variables live in the card's DDR as long as the program does; they get their initial
-    content when the program is made. `labels` maps symbols of kernels to what messages call them;
-    `store` keeps compiled code between processes.
+    Its device and constant variables live in the card's memory as long as the program does, in DDR, or on the published
+    chip in SRAM, where alone its programs reach them; they get their initial content when the program is made.
+    `labels` maps symbols of kernels to what messages call them; `store` keeps compiled code between processes.
     """
 
     def __init__(
@@ -221,8 +222,9 @@ class Program(Mapping[str, ProgramFunction]):
         self.variables: dict[str, Buffer] = {}
         self._labels = dict(labels or {})
         variables = [item for item in module.globals.values() if item.space is not Space.SHARED]
+        memory = "sram" if card.engine == "reference" and target_of(card.arch) == PUBLISHED else "ddr"
         for item in variables:
-            self.variables[item.name] = card.empty((max(item.size, 1),), np.uint8)
+            self.variables[item.name] = card.empty((max(item.size, 1),), np.uint8, memory)
         self.addresses = {name: buffer.address for name, buffer in self.variables.items()}
         for item in variables:
             self._fill(item)

@@ -279,7 +279,7 @@ class Allocator:
 
     def _lanes(self, *sources: Source) -> list[str]:
         """Registers that hold the operands of an item, all at once."""
-        keep = {name for source in sources if isinstance(source, Word) and (name := self._register(source))} - {VAB}
+        keep = self._pairs_with(sources)
         names: list[str] = [""] * len(sources)
         self._gathering = True
         for index, source in enumerate(sources):
@@ -287,6 +287,7 @@ class Allocator:
                 names[index] = self._materialised(source, keep)
         for source in sources:
             if isinstance(source, Word) and source not in self.scalars and self._register(source) is None:
+                keep |= self._pairs_with(sources)  # an operand may have moved there from VAB
                 pair = self._free_pair(keep)
                 self._from_plane(source, pair)
                 keep.add(pair)
@@ -297,6 +298,10 @@ class Allocator:
                 assert found is not None
                 names[index] = found
         return names
+
+    def _pairs_with(self, sources: Sequence[Source]) -> set[str]:
+        """Pairs that hold one of some values."""
+        return {name for source in sources if isinstance(source, Word) and (name := self._register(source))} - {VAB}
 
     def _materialised(self, source: Source, keep: set[str]) -> str:
         """A constant or scalar in all lanes of a pair."""

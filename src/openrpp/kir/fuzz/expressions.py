@@ -25,11 +25,14 @@ PURE: Final = tuple(
 
 
 class Expressions:
-    """A builder with a pool of values to draw from; `types` are those that may be used."""
+    """A builder with a pool of values to draw from; `types` are those that may be used, `without` the ops that may not."""
 
-    def __init__(self, rng: random.Random, build: Builder, types: Sequence[Type] = TYPES) -> None:
+    def __init__(
+        self, rng: random.Random, build: Builder, types: Sequence[Type] = TYPES, without: frozenset[str] = frozenset()
+    ) -> None:
         self.rng = rng
         self.types = tuple(types)
+        self.ops = [op for op in PURE if op.name not in without]
         self.build = build
         self.pool: list[Value] = []
 
@@ -55,7 +58,7 @@ class Expressions:
     def expression(self) -> Value:
         """One random pure op on values of the pool."""
         while True:
-            op = self.rng.choice(PURE)
+            op = self.rng.choice(self.ops)
             made = self._applied(op)
             if made is not None:
                 return self.keep(made)

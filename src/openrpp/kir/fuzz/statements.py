@@ -29,11 +29,14 @@ FULL: Final = 0xFFFF_FFFF
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What programs may use: types of values, atomics of 64 bits, barriers with a result."""
+    """What programs may use: types of values, atomics of 64 bits, barriers with a result, ops in which the lanes of a
+    warp meet and atomics (`meetings`); and which pure ops they do not use."""
 
     types: tuple[Type, ...] = TYPES
     wide_atomics: bool = True
     barrier_results: bool = True
+    meetings: bool = True
+    without: frozenset[str] = frozenset()
 
 
 ALL: Final = Features()
@@ -48,7 +51,7 @@ class Statements:
         self.kernel = kernel
         self.threads = threads
         self.build = Builder(kernel)
-        self.exprs = Expressions(rng, self.build, features.types)
+        self.exprs = Expressions(rng, self.build, features.types, features.without)
         self.mask: Value = constant(I32, FULL)
         kernel.local("buffer", 4 * LOCAL_WORDS, 4)
         b = self.build
@@ -105,8 +108,7 @@ class Statements:
         choices: list[Callable[[], object]] = [
             self.exprs.flagged,
             self._private,
-            self._atomic,
-            self._warp,
+            *([self._atomic, self._warp] if self.features.meetings else []),
             self._lookup,
         ]
         if depth < 3:
@@ -116,7 +118,7 @@ class Statements:
                 lambda: self._switch(depth),
             ]
         if together:
-            choices += [self._exchange, self._count]
+            choices += [self._exchange, *([self._count] if self.features.meetings else [])]
             choices += [self._vote_block] if self.features.barrier_results else []
             if depth == 0:
                 choices.append(self._early_return)
@@ -222,6 +224,8 @@ class Statements:
 
     def _masks(self, condition: Value) -> tuple[Value, Value]:
         """The lanes that go each way."""
+        if not self.features.meetings:
+            return self.mask, self.mask
         b = self.build
         yes = b("ballot", self.mask, condition)
         return yes, b("ballot", self.mask, b("xor", condition, 1))
@@ -265,7 +269,7 @@ class Statements:
         before, pool = self.mask, list(e.pool)
         e.pool.extend((counter, *carried))
         going = b("icmp", counter, trips, pred="ult")
-        inner = here if uniform else b("ballot", here, going)
+        inner = here if uniform or not self.features.meetings else b("ballot", here, going)
         b.cbr(going, inside, behind)
 
         def again() -> None:

@@ -108,14 +108,16 @@ class Legal:
     # --- memory -----------------------------------------------------------------------------------------------------
 
     def _access(self, item: Access) -> None:
-        if item.memory is Memory.DDR or (item.bits == 8 and item.value is not None):
+        if item.memory is Memory.DDR:
             need = need_of(item)
             assert need is not None
             self._refuse(need)
             return
         if item.mask is not None and item.value is None:
             item = replace(item, address=(self._harmless(item, item.mask),), mask=None)
-        if item.bits == 8:
+        if item.bits == 8 and item.value is not None:
+            self._store_byte(item, item.value)
+        elif item.bits == 8:
             self._byte(item)
         else:
             self.items.append(item)
@@ -151,14 +153,39 @@ class Legal:
         lower = self._lower
         lower.location = item.location
         (address,) = item.address
-        even = lower.both(address, 0xFFFF_FFFE)
         down = lower.shift("SHL.U32", lower.both(address, 1), 3)
-        self._take_steps()
-        both = Word()
-        self.items.append(replace(item, bits=16, address=(even,), result=both))
+        both = self._around(item, address)
         moved = lower.shift("SHR.U32", both, down)
         self._take_steps()
         self.items.append(Pe("AND.U32", (Read(moved), Read(0xFF)), item.result, location=item.location))
+
+    def _around(self, item: Access, address: Source) -> Word:
+        """The 16 bits around a byte."""
+        even = self._lower.both(address, 0xFFFF_FFFE)
+        self._take_steps()
+        both = Word()
+        self.items.append(replace(item, bits=16, address=(even,), result=both, value=None, mask=None))
+        return both
+
+    def _store_byte(self, item: Access, value: Source) -> None:
+        """Lanes with the first of two bytes change it while no lane changes the other, then those with the other."""
+        lower = self._lower
+        lower.location = item.location
+        (place,) = item.address
+        address = place if item.mask is None else self._harmless(item, item.mask)
+        odd, byte = lower.both(address, 1), lower.both(value, 0xFF)
+        moved = lower.shift("SHL.U32", byte, 8)
+        for mine, changed, kept in ((self._x.opposite(odd), byte, 0xFF00), (odd, moved, 0x00FF)):
+            who = mine if item.mask is None else lower.both(mine, item.mask)
+            if who == 0:
+                continue
+            self._take_steps()
+            self.items.append(Fence(item.location))
+            old = self._around(item, address)
+            even, new = lower.both(place, 0xFFFF_FFFE), lower.either(lower.both(old, kept), changed)
+            self._take_steps()
+            mask = who if isinstance(who, Word) else None
+            self.items.append(replace(item, bits=16, address=(even,), value=new, mask=mask))
 
     # --- votes ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,56 @@
+"""Random kernels of what the published chip can do leave what they leave on the interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openrpp.codegen import card
+from openrpp.kir.fuzz import Features, program, run_interpreter
+from openrpp.kir.fuzz.program import NAME
+from openrpp.kir.types import BF16, F16, F32, I1, I8, I16, I32, I64
+
+from .support import expanded
+from .test_published import PublishedBoard
+
+QUOTIENTS = frozenset({"udiv", "sdiv", "urem", "srem", "fdiv", "frcp", "fsqrt", "frsqrt", "fexp2", "flog2"})
+CONVERSIONS = frozenset({"sitofp", "uitofp", "fptosi", "fptoui"})
+
+
+def features(seed: int) -> Features:
+    """Types of other widths, or conversions between floats and integers, which need 64-bit floats for those types."""
+    wide = seed % 2
+    kinds = (I1, I8, I16, I32, I32, F32, F32, *((I64, F16, BF16) * wide))
+    without = QUOTIENTS | {"fma"} | (CONVERSIONS if wide else frozenset())
+    return Features(kinds, barrier_results=False, meetings=False, without=without)
+
+
+seeds = st.integers(0, 1 << 32)
+
+
+def check(seed: int, size: int, merge: int = 1, **how: Any) -> None:
+    made = program(seed, size, features(seed))
+    expected, _, _ = run_interpreter(made)
+    board = PublishedBoard(strict=True, **how)
+    compiled = card.compile(expanded(made.module, merge), NAME, made.block, target="ae7100")
+    assert compiled.machine.extensions == ()
+    args = [board.place(item) if isinstance(item, np.ndarray) else item for item in made.arguments()]
+    board.launch(compiled, made.grid, args, board.symbols(made.module))
+    assert np.array_equal(board.read(args[1], expected), expected)
+
+
+@settings(max_examples=6)
+@given(seed=seeds)
+def test_programs_equal_the_interpreter(seed: int) -> None:
+    check(seed, 4)
+
+
+@pytest.mark.parametrize("order", ["warp", "random", "descending"])
+@settings(max_examples=2)
+@given(seed=seeds)
+def test_every_order_of_warps_gives_the_same(order: Any, seed: int) -> None:
+    check(seed, 3, order=order)

@@ -25,7 +25,7 @@ PURE: Final = tuple(
 
 
 class Expressions:
-    """A builder with a pool of values to draw from; `types` are those that may be used, `without` the ops that may not."""
+    """A builder with a pool of values to draw from; `types` may be used, the ops `without` may not."""
 
     def __init__(
         self, rng: random.Random, build: Builder, types: Sequence[Type] = TYPES, without: frozenset[str] = frozenset()

@@ -116,20 +116,30 @@ class Bench:
             return Verdict(name, REFUSED, error.sentence)
         except Exception as error:  # whatever an engine does is part of what is measured
             return Verdict(name, FAILED, f"{type(error).__name__}: {error}".partition("\n")[0])
+        apart = self._apart(wanted, image)
+        if apart:
+            return Verdict(name, DIFFERS, apart, figures)
+        if image.output != wanted.output:
+            return Verdict(name, DIFFERS, f"printed {image.output[:60]!r}, not {wanted.output[:60]!r}", figures)
+        return Verdict(name, EQUAL, "", figures)
+
+    def _apart(self, wanted: Image, image: Image) -> str:
+        """What differs, empty if nothing does."""
+        first = min((address for address in self.widths), default=0)
         for item in self.memory.allocations:
             part = slice(item.base - BASE, item.base - BASE + len(item.data))
+            if self.trial.judge is not None and item.base == first:
+                if sentence := self.trial.judge(wanted.data[part], image.data[part]):
+                    return sentence
+                continue
             width = self.widths.get(item.base, 4)
             apart = differences(wanted.data[part], image.data[part], width)
             if apart.size:
                 at = int(apart[0]) * width
                 mine, theirs = (one.data[part][at : at + width].tobytes()[::-1].hex() for one in (wanted, image))
-                sentence = (
-                    f"{apart.size} elements of {item.name or hex(item.base)}, first at byte {at}: {theirs}, not {mine}"
-                )
-                return Verdict(name, DIFFERS, sentence, figures)
-        if image.output != wanted.output:
-            return Verdict(name, DIFFERS, f"printed {image.output[:60]!r}, not {wanted.output[:60]!r}", figures)
-        return Verdict(name, EQUAL, "", figures)
+                place = f"{apart.size} elements of {item.name or hex(item.base)}, first at byte {at}"
+                return f"{place}: {theirs}, not {mine}"
+        return ""
 
 
 def differences(mine: NDArray[np.uint8], theirs: NDArray[np.uint8], width: int) -> NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class Trial:
     block: Triple
     args: Sequence[Argument]
     shared_bytes: int = 0
+    judge: Callable[[NDArray[np.uint8], NDArray[np.uint8]], str] | None = None
 
 
 def place(args: Sequence[Argument], memory: Memory) -> tuple[list[Any], dict[int, int]]:

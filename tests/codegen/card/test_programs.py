@@ -184,12 +184,12 @@ def test_the_order_of_warps_does_not_matter(name: str, order: Any) -> None:
     check(Board(order=order, strict=True), card.compile(module(), name, block))
 
 
-@pytest.mark.parametrize("merge", [2, 3, 8])
+@pytest.mark.parametrize(("merge", "naive"), [(2, False), (3, False), (8, False), (3, True)])
 @pytest.mark.parametrize("name", CASES)
-def test_merged_blocks_give_the_same(name: str, merge: int) -> None:
+def test_merged_blocks_give_the_same(name: str, merge: int, naive: bool) -> None:
     """Also where the last blocks of the card are filled in part."""
     block, check = CASES[name]
-    check(Board(), card.compile(module(merge), name, block))
+    check(Board(), card.compile(module(merge), name, block, naive=naive))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 
 from openrpp.codegen.card.columns import Op, Packer
@@ -28,6 +27,7 @@ from openrpp.codegen.card.steps import (
     Flag,
     Lane,
     Memory,
+    OldHigh,
     Part,
     Pe,
     Read,
@@ -45,6 +45,9 @@ _HIGH = {"IAB": "IB", "ICD": "ID", "IEF": "IF", "IGH": "IH", "VAB": "VB", "MAB":
 _FAR = 1 << 30
 _IMMEDIATE = ("ADD.U", "SUB.U", "MUL.U32", "AND.U", "OR.U", "XOR.U", "SHL", "SHR", "SAR", "MOVE.U32")
 """Operations whose last operand may be an immediate of 16 bits."""
+
+
+FULL = "an instruction takes more registers than there are"
 
 
 class NoRoom(Exception):
@@ -80,6 +83,7 @@ class Allocator:
         self._known = known
         self._outside, self._homes = homes_of(items, known, scalars, PAIRS, reserve)
         self._pins: dict[str, Word] = {}
+        self._old_high = Word()
         self._section = list(accumulate((isinstance(item, Label) for item in items), initial=0))
         self._find_uses()
         self._forget()
@@ -187,7 +191,7 @@ class Allocator:
         """A pair for a new value; what leaves it is stored first if that is its only copy."""
         choices = [name for name in PAIRS if name not in keep and name not in self._pins]
         if not choices:
-            raise NoRoom
+            raise NoRoom(FULL)
         best = max(choices, key=self._ease)
         self._vacate(best)
         return best
@@ -295,7 +299,8 @@ class Allocator:
         for index, source in enumerate(sources):
             if isinstance(source, Word) and source not in self.scalars:
                 found = self._register(source)
-                assert found is not None
+                if found is None:  # an operand that came later took its place
+                    raise NoRoom(FULL)
                 names[index] = found
         return names
 
@@ -381,6 +386,9 @@ class Allocator:
             self._access(item)
         elif isinstance(item, Atomic):
             self._atomic(item)
+        elif isinstance(item, OldHigh):
+            (register,) = self._lanes(self._old_high)
+            self._made(item.result, register)
         else:
             self._change_homes()
 
@@ -580,13 +588,13 @@ class Allocator:
     def _access(self, item: Access) -> None:
         is_near = item.memory is Memory.SRAM
         kind = {8: ".U8", 16: "", 32: ".W32"}[item.bits] if is_near else f".D{item.bits}"
-        if item.mask is not None and item.value is None and (is_near and item.bits == 16):
-            item = self._harmless(item, item.mask)
         place, op = self._point(item)
         high, mask, value = self._extra(op, item, item.value)
         place = place.format(_LOW.get(high, ""))
         masked = f"{_LOW[mask]}, " if mask else ""
         suffix = f"{'MASK' if mask else ''}{kind}"
+        if mask and is_near and item.bits == 16 and item.value is None:
+            suffix = "MASK.U16"
         if item.value is not None:
             register = value if item.bits == 32 else _LOW[value]
             op.memory = "store"
@@ -607,16 +615,6 @@ class Allocator:
         self._held[pair] = {loose}
         self._pe("CVT.U16.U32", (Read(loose, Part.LOW),), item.result)
 
-    def _harmless(self, item: Access, mask: Word) -> Access:
-        """A load for all lanes: those outside of the mask read the parameter area. No masked load takes 16 bits."""
-        start = Word()
-        self.at_use[start] = "[params]"
-        self.scalars.add(start)
-        address = Word()
-        self._uses[address] = [self._now + 1]
-        self._pe("MERGE", (Read(start), Read(item.address[0]), Read(mask, Part.LOW)), address)
-        return replace(item, address=(address,), mask=None)
-
     def _extra(self, op: Op, item: Access | Atomic, *sources: Source | None) -> list[str]:
         """Registers of the high word of an address, the mask and more operands; "" for those that are not there."""
         high = item.address[1] if len(item.address) == 2 else None
@@ -628,15 +626,26 @@ class Allocator:
 
     def _atomic(self, item: Atomic) -> None:
         place, op = self._point(item)
-        _, mask, value, compared = self._extra(op, item, item.value, item.compared)
+        wanted = (item.value, item.value_high, item.compared, item.compared_high)
+        high, mask, value, value_high, compared, compared_high = self._extra(op, item, *wanted)
         pair = self._place_for(item.result)
         op.memory = "store"
-        op.units |= {"passing"}
+        op.units |= {"passing"} | ({"load"} if compared_high else set[str]())
         op.writes = frozenset((pair,))
         op.copies = (pair,)
-        given = ", ".join(name for name in (place, compared, value, _LOW[mask] if mask else "") if name)
-        name = "COPY" if pair in ("IAB", "ICD") else "COPYEXT"
-        op.vector += [f"ATOM{'MASK' if mask else ''}.{item.operation} {given}, MAB", f"{name} MAB, {pair}"]
+        place, condition = place.format(_LOW.get(high, "")), _LOW[mask] if mask else ""
+        name, kind = "COPY" if pair in ("IAB", "ICD") else "COPYEXT", f"ATOM{'MASK' if mask else ''}.{item.operation}"
+        given = (place, compared, value, condition, MAB)
+        if item.is_long:
+            second = self._free_pair({pair})
+            op.writes |= {second}
+            given = (place, value, value_high, condition, second, MAB)
+            if compared_high:
+                op.vector.append(f"ATOMCMP.U64 {compared}, {compared_high}")
+            self._old_high = Word()
+            self._uses[self._old_high] = [self._now + 1]
+            self._held[second] = {self._old_high}
+        op.vector += [f"{kind} {', '.join(text for text in given if text)}", f"{name} MAB, {pair}"]
         self.packer.add(op)
         self._made(item.result, pair)
 

@@ -8,7 +8,7 @@ from openrpp.codegen.card.flow import Assign, Item, Jump, Label
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, uses
-from openrpp.codegen.card.steps import Access, Ballot, Lane, Pe, Scalar, Word
+from openrpp.codegen.card.steps import Access, Ballot, Lane, OldHigh, Pe, Scalar, Word
 
 
 def without_dead(items: list[Item]) -> list[Item]:
@@ -95,4 +95,4 @@ def _reads_itself(item: Item, word: Word) -> bool:
 def _can_go(item: Item) -> bool:
     if isinstance(item, Access):
         return item.result is not None
-    return isinstance(item, Pe | Scalar | ScalarOp | Lane | Ballot | Assign)
+    return isinstance(item, Pe | Scalar | ScalarOp | Lane | Ballot | Assign | OldHigh)

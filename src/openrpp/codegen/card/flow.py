@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from openrpp.codegen.card import arithmetic, memory, threads
+from openrpp.codegen.card import arithmetic, atomics, memory, threads
 from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.scalar_steps import ScalarOp, as_scalar
 from openrpp.codegen.card.steps import (
@@ -24,7 +24,6 @@ from openrpp.codegen.card.steps import (
     Word,
     for_each_read,
 )
-from openrpp.codegen.errors import Unsupported
 from openrpp.codegen.structure import Entry, Structure
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loop, Loops
@@ -32,7 +31,7 @@ from openrpp.kir.analysis.uniformity import Shape, Uniformity
 from openrpp.kir.ir import Block, BlockParam, Constant, Edge, Exit, Instr, Kernel, Parameter, Value
 from openrpp.kir.ops.form import Effect
 
-RULES = {**arithmetic.RULES, **memory.RULES, **threads.RULES}
+RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **threads.RULES}
 
 
 REASONS = {"grid_barrier": "its blocks run one after another, so they cannot wait for each other"}
@@ -89,6 +88,10 @@ class End:
 Item = Step | ScalarOp | Assign | Vote | Jump | Label | Begin | End
 
 
+class Irreducible(Exception):
+    """Control flow that does not nest."""
+
+
 class Demoted(Exception):
     """A value that was taken for one of the sequencer is not: start again without it."""
 
@@ -115,7 +118,7 @@ class Flow:
         self.cfg = Cfg(kernel)
         self.loops = Loops(self.cfg)
         if self.loops.irreducible:
-            raise Unsupported("control flow that is not reducible (a jump into a loop)", kernel.name, kernel.location)
+            raise Irreducible("a jump leads into a loop")
         self.uniformity = Uniformity(self.cfg, self.loops, lambda instr: able(instr) and instr not in lanes_only)
         self.lanes_only = lanes_only
         self.structure = Structure(self.cfg, self.loops)

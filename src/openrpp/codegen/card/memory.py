@@ -9,7 +9,7 @@ import numpy as np
 
 from openrpp.codegen.card import wide
 from openrpp.codegen.card.lowering import Lowering, Rule
-from openrpp.codegen.card.steps import Access, Atomic, Fence, Lane, Memory, Pe, Read, Scalar, Source, Word
+from openrpp.codegen.card.steps import Access, Fence, Lane, Memory, Pe, Read, Scalar, Source, Word
 from openrpp.codegen.card.values import NEAR, words_of
 from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW
 from openrpp.kir.ir import Instr, Kernel, Parameter, Value
@@ -18,20 +18,6 @@ from openrpp.kir.types import Space, Type
 PARAMS, SHARED, PRIVATE = "[params]", "[shared]", "[private]"
 """FRAM words that hold where the parameter area, shared and private memory start in SRAM."""
 _WINDOWS = {Space.SHARED: SHARED_WINDOW >> 32, Space.PRIVATE: PRIVATE_WINDOW >> 32}
-_ATOMICS = {
-    "atomic_add": "ADD.U32",
-    "atomic_and": "AND.U32",
-    "atomic_or": "OR.U32",
-    "atomic_xor": "XOR.U32",
-    "atomic_umin": "MIN.U32",
-    "atomic_umax": "MAX.U32",
-    "atomic_smin": "MIN.S32",
-    "atomic_smax": "MAX.S32",
-    "atomic_xchg": "EXCH.U32",
-    "atomic_cas": "CAS.U32",
-    "atomic_fadd": "ADD.F32",
-}
-
 LOADED_POINTER = (
     "the published chip reaches SRAM only, where a pointer from memory may not lead: pass the buffer as an argument of "
     "the kernel, or use --target ae7100x"
@@ -135,7 +121,7 @@ def keep(lower: Lowering, kind: Type, sources: tuple[Source, ...], place: Place,
         lower.append(Access(at.memory, bits, at.address, value=value, root=at.root, location=lower.location))
 
 
-def _pointer(lower: Lowering, instr: Instr, value: Value) -> Place:
+def pointed(lower: Lowering, instr: Instr, value: Value) -> Place:
     """Where a pointer leads. Raises Unsupported for a generic one, whose space must be known by now."""
     if value.type.space is Space.GENERIC and not lower.places.near:
         raise lower.unsupported(instr, "the space of a generic pointer must be known here")
@@ -178,28 +164,14 @@ def _root_offset(lower: Lowering, value: Value) -> int:
 def _load(lower: Lowering, instr: Instr) -> None:
     if lower.places.near and instr.type.is_pointer:
         raise lower.unsupported(instr, LOADED_POINTER)
-    place = _pointer(lower, instr, instr.operands[0])
+    place = pointed(lower, instr, instr.operands[0])
     lower.give(instr, *fetch(lower, instr.type, place, int(instr.attr("align"))))
 
 
 def _store(lower: Lowering, instr: Instr) -> None:
     value, pointer = instr.operands
-    place = _pointer(lower, instr, pointer)
+    place = pointed(lower, instr, pointer)
     keep(lower, value.type, lower.sources(value), place, int(instr.attr("align")))
-
-
-def _atomic(lower: Lowering, instr: Instr) -> None:
-    pointer, *values = instr.operands
-    operation = _ATOMICS[instr.op.name]
-    if instr.type.bits != 32:
-        raise lower.unsupported(instr)
-    at = _pointer(lower, instr, pointer)
-    if at.memory is Memory.DDR and at.root is None:
-        raise lower.unsupported(instr, "the pointer comes from no argument or variable whose address is in FRAM")
-    *compared, value = (lower.one(item) for item in values)
-    (result,) = lower.values.words(instr)
-    first = compared[0] if compared else None
-    lower.append(Atomic(operation, at.memory, at.address, value, first, result, root=at.root, location=lower.location))
 
 
 def _fence(lower: Lowering, instr: Instr) -> None:
@@ -304,7 +276,6 @@ def _is_space(lower: Lowering, instr: Instr) -> None:
 RULES: Mapping[str, Rule] = {
     "load": _load,
     "store": _store,
-    **dict.fromkeys(_ATOMICS, _atomic),
     "fence": _fence,
     "global_addr": _global_addr,
     "ptr_add": _ptr_add,

@@ -11,17 +11,18 @@ thread, through all of it.
 
 from __future__ import annotations
 
-from openrpp.codegen.card import arithmetic, memory
+from openrpp.codegen.card import arithmetic, atomics, memory
 from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.memory import load_parameter
 from openrpp.codegen.card.order import Segment, sequence
 from openrpp.codegen.card.planes import Planes
 from openrpp.codegen.card.steps import Part, Pe, Read, Source, Word
 from openrpp.codegen.card.threads import RULES as THREADS
+from openrpp.codegen.card.threads import inside_grid
 from openrpp.kir.ir import Edge, Exit, Instr, Kernel
 from openrpp.kir.ops.form import Effect
 
-RULES = {**arithmetic.RULES, **memory.RULES, **THREADS}
+RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **THREADS}
 DONE = 0xFFFF
 WAITS = 0x8000
 """Added to the number of a segment that a lane goes on with behind a barrier."""
@@ -31,7 +32,8 @@ class Naive(Planes):
     """Translates a kernel."""
 
     def __init__(self, kernel: Kernel, lowering: Lowering) -> None:
-        super().__init__(lowering.block)
+        x, y, z = lowering.block
+        super().__init__(x * y * z * kernel.merge)
         self.kernel = kernel
         self.lowering = lowering
         self.segments, self.loops = sequence(kernel)
@@ -41,6 +43,8 @@ class Naive(Planes):
         """The text of the whole program."""
         self.prologue()
         self._parameters()
+        if self.kernel.merge > 1:
+            self._leave_out()
         top = self.text.label()
         self.text.place(top)
         entries = {first: self.text.label() for first, _ in self.loops}
@@ -59,6 +63,14 @@ class Naive(Planes):
         for parameter in self.kernel.params:
             load_parameter(self.lowering, self.kernel, parameter)
         self._flush()
+
+    def _leave_out(self) -> None:
+        """Merged blocks beyond the end of the grid are done at once."""
+        outside = self.lowering.invert(inside_grid(self.lowering))
+        self._flush()
+        self.within(outside)
+        self.go(DONE)
+        self.restore()
 
     def _flush(self) -> None:
         for step in self.lowering.steps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from openrpp.codegen.card.memory import PARAMS
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -10,6 +9,7 @@ from openrpp.codegen.card.steps import (
     Fence,
     Lane,
     Memory,
+    OldHigh,
     Part,
     Pe,
     Read,
@@ -32,13 +32,14 @@ PROGRAM_PARAMS = ("planes", "params", "shared", "private")
 class Planes:
     """Writes the columns of steps. Words get planes as they come up."""
 
-    def __init__(self, block: tuple[int, int, int]) -> None:
-        self.threads = block[0] * block[1] * block[2]
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
         self.text = Text()
         self._planes: dict[Word, int] = {}
         self._registers: dict[Word, str] = {}  # words that are the same in all lanes, where they come from
         self._state = Word("mask and thread")
         self._where = Word("segment")
+        self._old_high = Word("old high word")
         for word in (self._state, self._where):
             self._plane(word)
 
@@ -164,6 +165,9 @@ class Planes:
             self._access(step)
         elif isinstance(step, Atomic):
             self._atomic(step)
+        elif isinstance(step, OldHigh):
+            self._load(self._old_high, "IAB")
+            self._store(step.result, "IAB")
         elif isinstance(step, Ballot):
             self._ballot(step)
         elif isinstance(step, Lane):
@@ -235,26 +239,17 @@ class Planes:
             self.text.column(f"STOREMASK{kind} {register}, IG, {self._point(step)}")
             return
         assert step.result is not None
-        if kind:
-            self.text.column(f"LOADMASK{kind} {self._point(step)}, IG, {register}")
-        else:
-            self._load_halves(step)
+        self.text.column(f"LOADMASK{kind or '.U16'} {self._point(step)}, IG, {register}")
         if step.bits == 32:
             self._store(step.result, "IEF")
         else:
             self.text.column("CVT.U16.U32 IE, VAB")
             self._store(step.result)
 
-    def _load_halves(self, step: Access) -> None:
-        """16 bits of SRAM: no masked load takes them, so lanes outside of the mask read the parameter area."""
-        self._bring(step.address[0], "IAB")
-        self.text.column(f"LDPARAM.U32 {PARAMS}, {_AT}", f"MOVE.U32 {_AT}, VAB")
-        self.text.column("COPY VAB, ICD")
-        self.text.column("MERGE ICD, IAB, IG, VAB")
-        self.text.column("MMOV VAB, DVA")
-        self.text.column("LOAD [DVA], IE")
-
     def _atomic(self, step: Atomic) -> None:
+        if step.is_long:
+            self._long_atomic(step)
+            return
         self._bring(step.value, "IEF")
         place = self._point(step)
         compared = ""
@@ -263,3 +258,35 @@ class Planes:
             compared = "IAB, "
         self.text.column(f"ATOMMASK.{step.operation} {place}, {compared}IEF, IG, MAB", "COPY MAB, IAB")
         self._store(step.result, "IAB")
+
+    def _long_atomic(self, step: Atomic) -> None:
+        """Six registers: the high half of a pointer stands where the thread's number is otherwise."""
+        compared = None if step.compared is None else self._in_plane(step.compared)
+        place = self._point(step)
+        if place == "[IC:DVA]":
+            place = "[IH:DVA]"
+            self.text.column("MOVE.U16 IC, VA")
+            self.text.column("COPYEXT VA, IH")
+        assert step.value_high is not None
+        self._bring(step.value, "IAB")
+        self._bring(step.value_high, "ICD")
+        lines: list[str] = []
+        if compared is not None and step.compared_high is not None:
+            self._bring(step.compared_high, "IEF")
+            self.text.column("MOVE.U32 IEF, VAB")
+            self._load(compared, "IEF")
+            lines.append("ATOMCMP.U64 IEF, VAB")
+        lines.append(f"ATOMMASK.{step.operation} {place}, IAB, ICD, IG, IEF, MAB")
+        self.text.column(*lines, "COPY MAB, IAB")
+        self.restore()
+        self._store(step.result, "IAB")
+        self._store(self._old_high, "IEF")
+
+    def _in_plane(self, source: Source) -> Word:
+        """A word, or a constant as one."""
+        if isinstance(source, Word):
+            return source
+        self._put_constant(source, "IEF")
+        made = Word()
+        self._store(made, "IEF")
+        return made

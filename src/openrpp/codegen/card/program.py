@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from openrpp.codegen.card.allocate import PAIRS, Allocator, NoRoom
+from openrpp.codegen.card.allocate import FULL, PAIRS, Allocator, NoRoom
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
-from openrpp.codegen.card.flow import Demoted, Flow, Item
+from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
@@ -43,6 +43,7 @@ _MOST_THREADS = 8160  # 255 warps
 _WIPE = "COPY VAB, IAB\nCOPY VAB, ICD\nCOPYEXT VAB, IEF\nCOPYEXT VAB, IGH\n##\n"
 TARGETS = ("ae7100x", "ae7100")
 PUBLISHED = "ae7100"
+PLAIN = "compiled by the plain back end, which keeps all values in memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Program:
     the SRAM addresses of `planes_bytes` of scratch, of the parameter area, of `shared_bytes` and `private_bytes`.
     `lines` are the source lines that a word's column stems from, the one that most of it stems from first.
     `spills` counts the accesses to planes in the code, `needs` is what its items ask for beyond the published chip.
+    `notes` are sentences about how it was compiled, where that is not as usual.
     """
 
     machine: Machine
@@ -70,6 +72,7 @@ class Program:
     lines: Mapping[int, tuple[Location, ...]] = field(default_factory=dict[int, tuple[Location, ...]])
     target: str = "ae7100x"
     needs: tuple[Need, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
         """The parameter area of a launch. `first` is the index of its first block along x."""
@@ -116,6 +119,41 @@ def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], in
     return made, device, end + AREA_TAIL, shared.size
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a back end makes: text, the text in front of it, planes, accesses to planes."""
+
+    text: Text
+    start: str
+    planes: int
+    spills: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need]) -> _Written:
+    """By the optimising back end if it can. Raises Unsupported."""
+    try:
+        text, planes, spills = _optimised(kernel, block, places, needed)
+    except (NoRoom, Irreducible) as error:
+        if places.near:
+            raise Unsupported(f"{error}; the published chip needs better", kernel.name, kernel.location) from None
+        return replace(_plain(kernel, block, places), notes=(f"{PLAIN}: {error}",))
+    start = "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE
+    if places.near and any(POLL in line for line in text.lines):
+        start += prepare_votes(places.geometry)
+    return _Written(text, start, planes, spills)
+
+
+def _plain(kernel: Kernel, block: Triple, places: Places) -> _Written:
+    """By the plain back end. Raises Unsupported."""
+    if places.near:
+        sentence = "the plain back end writes no programs for the published chip"
+        raise Unsupported(sentence, kernel.name, kernel.location)
+    plain = Naive(kernel, Lowering(kernel, block, Values(), places))
+    plain.run()
+    return _Written(plain.text, "", plain.planes)
+
+
 def _optimised(kernel: Kernel, block: Triple, places: Places, needed: list[Need]) -> tuple[Text, int, int]:
     """(text, planes, accesses to planes) by the optimising back end."""
     lanes_only: set[Value] = set()
@@ -148,7 +186,7 @@ def _allocated(items: list[Item], scalars: set[Word], threads: int, published: b
         except NoRoom:
             continue
         return back
-    raise AssertionError("four pairs are enough for any single operation")
+    raise NoRoom(FULL)
 
 
 def _published(items: list[Item], scalars: set[Word], lowering: Lowering) -> list[Item]:
@@ -199,26 +237,15 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False, ta
     needed: list[Need] = []
     words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))
     header = "".join(f".param .u32 {word}\n" for word in words)
-    if naive:
-        if published:
-            raise Unsupported("the plain back end writes no programs for the published chip", name, kernel.location)
-        if kernel.merge > 1:
-            raise Unsupported("the plain back end does not merge blocks", name, kernel.location)
-        plain = Naive(kernel, Lowering(kernel, block, Values(), places))
-        plain.run()
-        text, planes, spills = plain.text, plain.planes, 0
-    else:
-        text, planes, spills = _optimised(kernel, block, places, needed)
-        header += "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE
-        if published and any(POLL in line for line in text.lines):
-            header += prepare_votes(places.geometry)
+    threads = block[0] * block[1] * block[2] * kernel.merge
+    written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed)
+    header, text = header + written.start, written.text
     machine = assemble(header + text.text(), name)
     if len(machine.words) > _JUMP_REACH:
         sentence = f"the program has {len(machine.words)} words; jumps reach {_JUMP_REACH}"
         raise Unsupported(sentence, name, kernel.location)
     if published and machine.extensions:
         raise AssertionError(f"kernel {name} for the published chip uses {', '.join(machine.extensions)}")
-    threads = block[0] * block[1] * block[2] * kernel.merge
     return Program(
         machine,
         kernel,
@@ -226,13 +253,14 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False, ta
         places,
         device,
         area,
-        planes * 4 * threads,
+        written.planes * 4 * threads,
         places.shared_size * kernel.merge,
         places.private_size * threads,
         len(column_starts(machine.words)) - 1,
         loop_sizes(machine.words),
-        spills,
+        written.spills,
         located(machine, text, header.count("\n")),
         target,
         tuple(needed),
+        written.notes,
     )

@@ -94,7 +94,7 @@ class Access:
 
 @dataclass(slots=True)
 class Atomic:
-    """An atomic of the active lanes; `result` is what stood there."""
+    """An atomic of the active lanes; `result` is what stood there. One of 64 bits has high words too."""
 
     operation: str
     memory: Memory
@@ -104,6 +104,21 @@ class Atomic:
     result: Word
     mask: Word | None = None
     root: tuple[Source, Source] | None = None
+    location: Location | None = None
+    value_high: Source | None = None
+    compared_high: Source | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is one of 64 bits: an `OldHigh` follows."""
+        return self.value_high is not None
+
+
+@dataclass(slots=True)
+class OldHigh:
+    """The high word of what stood where the atomic of 64 bits just before it is."""
+
+    result: Word
     location: Location | None = None
 
 
@@ -140,7 +155,7 @@ class Flag:
     location: Location | None = None
 
 
-Step = Pe | Scalar | Access | Atomic | Ballot | Lane | Fence | Flag
+Step = Pe | Scalar | Access | Atomic | OldHigh | Ballot | Lane | Fence | Flag
 
 
 def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:
@@ -152,10 +167,19 @@ def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:
         step.root = (work(step.root[0]), work(step.root[1])) if step.root else None
         if step.value is not None:
             step.value = work(step.value)
-        if isinstance(step, Atomic) and step.compared is not None:
-            step.compared = work(step.compared)
+        if isinstance(step, Atomic):
+            _rest_of_atomic(step, work)
     elif isinstance(step, Ballot):
         step.predicate = work(step.predicate)
+
+
+def _rest_of_atomic(step: Atomic, work: Callable[[Source], Source]) -> None:
+    if step.compared is not None:
+        step.compared = work(step.compared)
+    if step.value_high is not None:
+        step.value_high = work(step.value_high)
+    if step.compared_high is not None:
+        step.compared_high = work(step.compared_high)
 
 
 def operands(step: Step) -> Iterator[Source]:

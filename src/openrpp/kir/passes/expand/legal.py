@@ -104,9 +104,9 @@ def _is_legal_access(instr: Instr) -> bool:
         kind = instr.operands[0].type if instr.type is VOID else instr.type
         align = int(instr.attr("align"))
         return kind is not I1 and (align == 0 or align >= min(kind.bytes, 4))
-    if instr.type.bits == 64:
-        return True
-    return (instr.type is I32 and instr.op.name in _ATOMICS) or (instr.type is F32 and instr.op.name == "atomic_fadd")
+    if instr.type.is_float:
+        return instr.type in (F32, F64) and instr.op.name == "atomic_fadd"
+    return instr.type in (I32, I64) and instr.op.name in _ATOMICS
 
 
 def _is_plain_shuffle(instr: Instr) -> bool:

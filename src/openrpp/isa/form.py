@@ -83,15 +83,15 @@ COPIES = {Slot.COPY: 0, Slot.COPYEXT: 1, Slot.COPY2: 2, Slot.COPY3: 3}
 
 
 FIFTH_BITS = (
-    *(f"PE, vector operand {number} of its text" for number in range(1, 7)),
-    "sequential load, r; ATOMCMP, k",
-    "sequential store, r; ATOMCMP, m",
-    "gather access, r",
-    "gather access, k or s",
-    "gather access, c",
-    "gather access, v or h",
-    "gather access, d",
-    "DVA operation, its register",
+    *(f"PE operand {number}" for number in range(1, 7)),
+    "sequential load r or ATOMCMP k",
+    "sequential store r or ATOMCMP m",
+    "gather r",
+    "gather k or s",
+    "gather c",
+    "gather v or h",
+    "gather d",
+    "DVA operation",
 )
 """The operand whose fifth bit each bit of an UPPER word is, from bit 0 on."""
 _LOADED, _STORED = {"r": 6, "k": 6, "m": 7}, {"r": 7}

@@ -42,7 +42,7 @@ def _fifth_row() -> Instruction:
     form = Form("UPPER", "{bits}", 0x7700_0000, operands, slot=Slot.UPPER, cost=Cost.ROUTE, effect="upper")
     meaning = (
         "Fifth bits of the register codes in the words behind it; the assembler adds it to a column that reads or "
-        f"loads II to IP. From bit 0: {'; '.join(FIFTH_BITS)}."
+        f"loads II to IP. Vector registers in the order of bits, from 0: {', '.join(FIFTH_BITS)}."
     )
     return Instruction("UPPER", Unit.SWITCH, meaning, "code = code + 16", "", (form,))
 

@@ -94,8 +94,8 @@ def _registers() -> Iterator[str]:
         yield f"| {name} | 32 | {code} | {bit} | {_writer(name)} |"
     yield "| WARPVEC | 256 x 16 per warp | - | - | LDWARP, for its own column |"
     yield "\nA pair has the code of its low half, which is its first letter. Words hold four bits of a code; the fifth,"
-    yield "which II to IP have, stands in the UPPER word of the column. FORWARD and TERM words with bits from 16 on also"
-    yield "have bit 15 set.\n"
+    yield "which II to IP have, stands in the UPPER word of the column. FORWARD and TERM words with bits from 16 on"
+    yield "also have bit 15 set.\n"
 
 
 def _writer(name: str) -> str:

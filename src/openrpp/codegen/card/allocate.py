@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from openrpp.codegen.card.columns import Op, Packer
-from openrpp.codegen.card.flow import Assign, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Begin, Item, Jump, Label, Vote
 from openrpp.codegen.card.homes import homes_of
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.operands import ordered, scalar_indices
 from openrpp.codegen.card.published.halves import Halves
 from openrpp.codegen.card.published.votes import fetch_flag
+from openrpp.codegen.card.registers import HIGH, LOW, MAB, VAB, copy_line
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import allocate, made_at_use, uses
 from openrpp.codegen.card.steps import (
@@ -37,12 +38,9 @@ from openrpp.codegen.card.steps import (
 )
 from openrpp.codegen.card.text import Text
 
-PAIRS = ("IAB", "ICD", "IEF", "IGH")
-VAB = "VAB"
-MAB = "MAB"
-_LOW = {"IAB": "IA", "ICD": "IC", "IEF": "IE", "IGH": "IG", "VAB": "VA", "MAB": "MA"}
-_HIGH = {"IAB": "IB", "ICD": "ID", "IEF": "IF", "IGH": "IH", "VAB": "VB", "MAB": "MB"}
 _FAR = 1 << 30
+_TURNS, _DEEPEST = 10, 4
+"""How often a loop is supposed to go round, for so many loops around each other."""
 _IMMEDIATE = ("ADD.U", "SUB.U", "MUL.U32", "AND.U", "OR.U", "XOR.U", "SHL", "SHR", "SAR", "MOVE.U32")
 """Operations whose last operand may be an immediate of 16 bits."""
 
@@ -63,6 +61,7 @@ class Allocator:
         scalars: set[Word],
         threads: int,
         known: Liveness,
+        pairs: Sequence[str],
         reserve: int = 2,
         published: bool = False,
     ) -> None:
@@ -72,16 +71,19 @@ class Allocator:
         self.text = Text()
         self.packer = Packer(self.text, Halves(threads) if published else None)
         self.published = published
+        self.pairs = pairs
         self.pairs_of = allocate(items, scalars)
         self.at_use = made_at_use(items)
         self.planes: dict[Word, int] = {}
         self.spills = 0
+        self.cost = 0  # columns, those of loops several times
+        self._depth = 0
         self._temporary = 0
         self._uses: dict[Word, list[int]] = {}
         self._now = 0
         self._gathering = False
         self._known = known
-        self._outside, self._homes = homes_of(items, known, scalars, PAIRS, reserve)
+        self._outside, self._homes = homes_of(items, known, scalars, pairs, reserve)
         self._pins: dict[str, Word] = {}
         self._old_high = Word()
         self._section = list(accumulate((isinstance(item, Label) for item in items), initial=0))
@@ -102,14 +104,18 @@ class Allocator:
             self._pin(place)
             self.packer.location = getattr(item, "location", None) or self.packer.location
             self._item(item)
-        self.packer.flush()
+        self._flush()
         return self.text
+
+    def _flush(self) -> None:
+        """Close the columns so far."""
+        self.cost += self.packer.flush() * _TURNS ** min(self._depth, _DEEPEST)
 
     # --- what is where --------------------------------------------------------------------------------------------
 
     def _forget(self) -> None:
         """Behind a label nothing is in registers but what has a home there."""
-        self._held: dict[str, set[Word]] = {name: set() for name in (*PAIRS, VAB)}
+        self._held: dict[str, set[Word]] = {name: set() for name in (*self.pairs, VAB)}
         self._stored: set[Word] = set()
         for pair, word in self._pins.items():
             self._held[pair] = {word}
@@ -163,8 +169,9 @@ class Allocator:
         self._held[VAB].add(word)
         self._held[pair].add(word)
 
-    def _register(self, word: Word) -> str | None:
-        return next((name for name in (VAB, *PAIRS) if word in self._held[name]), None)
+    def _register(self, word: Word, order: Sequence[str] = ()) -> str | None:
+        """Where a word is now, the first of some registers."""
+        return next((name for name in order or (VAB, *self.pairs) if word in self._held[name]), None)
 
     def _next_use(self, word: Word) -> int:
         """The place of the next use behind the present item (or by it, while its operands are gathered)."""
@@ -189,7 +196,7 @@ class Allocator:
 
     def _free_pair(self, keep: set[str]) -> str:
         """A pair for a new value; what leaves it is stored first if that is its only copy."""
-        choices = [name for name in PAIRS if name not in keep and name not in self._pins]
+        choices = [name for name in self.pairs if name not in keep and name not in self._pins]
         if not choices:
             raise NoRoom(FULL)
         best = max(choices, key=self._ease)
@@ -201,7 +208,7 @@ class Allocator:
         starts = self._homes.begins_at.get(name, [])
         index = bisect_left(starts, self._now + 1)
         until = starts[index] if index < len(starts) else _FAR
-        return self._distance(name), until, -self.packer.last_use(name), -PAIRS.index(name)
+        return self._distance(name), until, -self.packer.last_use(name), -self.pairs.index(name)
 
     def _vacate(self, name: str) -> None:
         """Store what is in a pair, if that is its only copy."""
@@ -305,8 +312,13 @@ class Allocator:
         return names
 
     def _pairs_with(self, sources: Sequence[Source]) -> set[str]:
-        """Pairs that hold one of some values."""
-        return {name for source in sources if isinstance(source, Word) and (name := self._register(source))} - {VAB}
+        """Pairs that hold one of some values; VAB serves too, unless a scalar must pass it on its way to the lanes."""
+        order = (VAB, *self.pairs)
+        if any(self._is_scalar(source) for source in sources):
+            order = (*self.pairs, VAB)
+        return {name for source in sources if isinstance(source, Word) and (name := self._register(source, order))} - {
+            VAB
+        }
 
     def _materialised(self, source: Source, keep: set[str]) -> str:
         """A constant or scalar in all lanes of a pair."""
@@ -321,9 +333,8 @@ class Allocator:
         return pair
 
     def _copy(self, source: str, pair: str) -> None:
-        name = "COPY" if pair in ("IAB", "ICD") else "COPYEXT"
         self.packer.add(
-            Op([f"{name} {source}, {pair}"], copies=(pair,), reads=frozenset((source,)), writes=frozenset((pair,)))
+            Op([copy_line(source, pair)], copies=(pair,), reads=frozenset((source,)), writes=frozenset((pair,)))
         )
         self._held[pair] = set(self._held[source])
 
@@ -331,7 +342,7 @@ class Allocator:
         """Before VAB is written again: keep what is in it if that is used later."""
         if not self._needed(VAB):
             return
-        choices = [name for name in PAIRS if name not in keep and name not in self._pins]
+        choices = [name for name in self.pairs if name not in keep and name not in self._pins]
         pair = max(choices, key=self._distance, default=None)
         word = next(word for word in self._held[VAB] if self._only_copy(word, VAB))
         if pair is None or self._distance(pair) < self._next_use(word):
@@ -368,17 +379,17 @@ class Allocator:
         elif isinstance(item, Jump):
             self._jump(item)
         elif isinstance(item, Label):
-            self.packer.flush()
+            self._flush()
             self.text.place(item.name)
             self._pin(self._now + 1)
             self._forget()
         elif isinstance(item, Lane):
             self._lane_number(item)
         elif isinstance(item, Fence):
-            self.packer.flush()
+            self._flush()
             self.text.do("DMB_ORI")
         elif isinstance(item, Flag):
-            self.packer.flush()
+            self._flush()
             fetch_flag(self.text, self.pairs_of[item.result])
         elif isinstance(item, Ballot):
             self._ballot(item)
@@ -390,7 +401,9 @@ class Allocator:
             (register,) = self._lanes(self._old_high)
             self._made(item.result, register)
         else:
+            self._flush()
             self._change_homes()
+            self._depth += 1 if isinstance(item, Begin) else -1
 
     def _pe(self, text: str, reads: Sequence[Read], result: Word | None, makes: Part = Part.PAIR) -> Op:
         """An operation of the processing element; the word is then in VAB."""
@@ -504,12 +517,12 @@ class Allocator:
         target = self.pairs_of[item.result]
         op = Op(units=frozenset(("pe",)), reads=frozenset((register,)), pe_reads=frozenset((register,)))
         op.late = frozenset((target,))
-        op.vector.append(f"VOTE.ANY {_LOW[register]}, S{2 * int(target[2:])}")
+        op.vector.append(f"VOTE.ANY {LOW[register]}, S{2 * int(target[2:])}")
         self.packer.add(op)
 
     def _jump(self, item: Jump) -> None:
         """All columns before a jump are closed: what is behind runs only where it is not taken."""
-        self.packer.flush()
+        self._flush()
         if item.condition is None:
             self.text.do(f"JMP {item.label}")
         elif item.condition in self.at_use:
@@ -590,13 +603,13 @@ class Allocator:
         kind = {8: ".U8", 16: "", 32: ".W32"}[item.bits] if is_near else f".D{item.bits}"
         place, op = self._point(item)
         high, mask, value = self._extra(op, item, item.value)
-        place = place.format(_LOW.get(high, ""))
-        masked = f"{_LOW[mask]}, " if mask else ""
+        place = place.format(LOW.get(high, ""))
+        masked = f"{LOW[mask]}, " if mask else ""
         suffix = f"{'MASK' if mask else ''}{kind}"
         if mask and is_near and item.bits == 16 and item.value is None:
             suffix = "MASK.U16"
         if item.value is not None:
-            register = value if item.bits == 32 else _LOW[value]
+            register = value if item.bits == 32 else LOW[value]
             op.memory = "store"
             op.vector.append(f"STORE{suffix} {register}, {masked}{place}")
             self.packer.add(op)
@@ -605,7 +618,7 @@ class Allocator:
         op.memory = "load"
         pair = self._place_for(item.result)
         op.writes = frozenset((pair,))
-        op.vector.append(f"LOAD{suffix} {place}, {masked}{pair if item.bits == 32 else _LOW[pair]}")
+        op.vector.append(f"LOAD{suffix} {place}, {masked}{pair if item.bits == 32 else LOW[pair]}")
         self.packer.add(op)
         if item.bits == 32:
             self._made(item.result, pair)
@@ -633,8 +646,8 @@ class Allocator:
         op.units |= {"passing"} | ({"load"} if compared_high else set[str]())
         op.writes = frozenset((pair,))
         op.copies = (pair,)
-        place, condition = place.format(_LOW.get(high, "")), _LOW[mask] if mask else ""
-        name, kind = "COPY" if pair in ("IAB", "ICD") else "COPYEXT", f"ATOM{'MASK' if mask else ''}.{item.operation}"
+        place, condition = place.format(LOW.get(high, "")), LOW[mask] if mask else ""
+        kind = f"ATOM{'MASK' if mask else ''}.{item.operation}"
         given = (place, compared, value, condition, MAB)
         if item.is_long:
             second = self._free_pair({pair})
@@ -645,14 +658,14 @@ class Allocator:
             self._old_high = Word()
             self._uses[self._old_high] = [self._now + 1]
             self._held[second] = {self._old_high}
-        op.vector += [f"{kind} {', '.join(text for text in given if text)}", f"{name} MAB, {pair}"]
+        op.vector += [f"{kind} {', '.join(text for text in given if text)}", copy_line(MAB, pair)]
         self.packer.add(op)
         self._made(item.result, pair)
 
 
 def _part(register: str, part: Part) -> str:
     """A register pair or one of its halves."""
-    return register if part is Part.PAIR else (_LOW if part is Part.LOW else _HIGH)[register]
+    return register if part is Part.PAIR else (LOW if part is Part.LOW else HIGH)[register]
 
 
 def _fetched(register: str, target: str) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from openrpp.codegen.card.registers import BANK, COPIES_PER_BANK
 from openrpp.codegen.card.text import Text
 from openrpp.kir.location import Location
-
-BANK0 = frozenset(("IAB", "ICD"))
 
 
 @dataclass(slots=True)
@@ -119,9 +119,10 @@ class Packer:
             return False
         if op.units & column.units:
             return False
-        copies = [*column.copies, *op.copies]
-        low = sum(pair in BANK0 for pair in copies)
-        return low <= 2 and len(copies) - low <= 2
+        if not op.copies:
+            return True
+        counts = Counter(BANK[pair] for pair in (*column.copies, *op.copies))
+        return max(counts.values()) <= COPIES_PER_BANK
 
     def _note(self, op: Op, place: int) -> None:
         for name in op.reads:
@@ -141,14 +142,13 @@ class Packer:
         if op.memory:
             self._memory[op.memory] = max(self._memory.get(op.memory, 0), place)
 
-    def flush(self) -> None:
-        """Write all columns."""
+    def flush(self) -> int:
+        """Write all columns; how many they are. What has scalar words only joins the next column."""
+        written = 0
         for column in self._columns:
-            if column.scalar and not column.vector:
-                self.text.do(*column.scalar, at=column.scalar_places)
-                if column is not self._columns[-1]:
-                    self.text.column("NOP")
-                continue
             self.text.do(*column.scalar, at=column.scalar_places)
-            self.text.column(*column.vector or ["NOP"], at=column.vector_places)
+            if column.vector:
+                self.text.column(*column.vector, at=column.vector_places)
+                written += 1
         self._reset()
+        return written

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from openrpp.codegen.card.allocate import FULL, PAIRS, Allocator, NoRoom
+from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item
@@ -17,10 +17,13 @@ from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
 from openrpp.codegen.card.naive import Naive
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
+from openrpp.codegen.card.prologue import set_up
 from openrpp.codegen.card.published.legal import Legal
 from openrpp.codegen.card.published.reasons import Lacking, Need, needs
 from openrpp.codegen.card.published.votes import AREA_TAIL, POLL, prepare_votes
+from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
 from openrpp.codegen.card.scalars import OutOfScalars
+from openrpp.codegen.card.scheduling import scheduled
 from openrpp.codegen.card.steps import Word
 from openrpp.codegen.card.text import Text, located
 from openrpp.codegen.card.values import Values
@@ -40,7 +43,6 @@ Argument = int | float | bytes | np.generic
 _JUMP_REACH = 1 << 16
 _DIRECT = 60
 _MOST_THREADS = 8160  # 255 warps
-_WIPE = "COPY VAB, IAB\nCOPY VAB, ICD\nCOPYEXT VAB, IEF\nCOPYEXT VAB, IGH\n##\n"
 TARGETS = ("ae7100x", "ae7100")
 PUBLISHED = "ae7100"
 PLAIN = "compiled by the plain back end, which keeps all values in memory"
@@ -130,15 +132,15 @@ class _Written:
     notes: tuple[str, ...] = ()
 
 
-def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need]) -> _Written:
+def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need], pairs: Sequence[str]) -> _Written:
     """By the optimising back end if it can. Raises Unsupported."""
     try:
-        text, planes, spills = _optimised(kernel, block, places, needed)
+        text, planes, spills = _optimised(kernel, block, places, needed, pairs)
     except (NoRoom, Irreducible) as error:
         if places.near:
             raise Unsupported(f"{error}; the published chip needs better", kernel.name, kernel.location) from None
         return replace(_plain(kernel, block, places), notes=(f"{PLAIN}: {error}",))
-    start = "LDPARAM.U32 [planes], DS0\nMMOV 0, DVA\nMOVE.U32 0, VAB\n##\n" + _WIPE
+    start = set_up(text, pairs)
     if places.near and any(POLL in line for line in text.lines):
         start += prepare_votes(places.geometry)
     return _Written(text, start, planes, spills)
@@ -154,9 +156,12 @@ def _plain(kernel: Kernel, block: Triple, places: Places) -> _Written:
     return _Written(plain.text, "", plain.planes)
 
 
-def _optimised(kernel: Kernel, block: Triple, places: Places, needed: list[Need]) -> tuple[Text, int, int]:
+def _optimised(
+    kernel: Kernel, block: Triple, places: Places, needed: list[Need], pairs: Sequence[str]
+) -> tuple[Text, int, int]:
     """(text, planes, accesses to planes) by the optimising back end."""
     lanes_only: set[Value] = set()
+    threads = block[0] * block[1] * block[2] * kernel.merge
     while True:
         lowering = Lowering(kernel, block, Values(), places)
         flow = Flow(kernel, lowering, lanes_only)
@@ -166,7 +171,7 @@ def _optimised(kernel: Kernel, block: Triple, places: Places, needed: list[Need]
                 items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
             needed[:] = needs(items)
             items = without_unused(coalesced(items, flow.scalars))
-            back = _allocated(items, flow.scalars, block[0] * block[1] * block[2] * kernel.merge, places.near)
+            back = _best(items, flow.scalars, threads, places.near, pairs)
         except Demoted as demoted:
             lanes_only.add(demoted.value)
             continue
@@ -176,11 +181,27 @@ def _optimised(kernel: Kernel, block: Triple, places: Places, needed: list[Need]
         return back.text, len(back.planes), back.spills
 
 
-def _allocated(items: list[Item], scalars: set[Word], threads: int, published: bool) -> Allocator:
-    """Registers and columns, with as many pairs kept through loops as can be."""
+def _best(items: list[Item], scalars: set[Word], threads: int, published: bool, pairs: Sequence[str]) -> Allocator:
+    """The better of two orders, by columns with loops counted several times: as it stands, and as units fill up.
+
+    The second needs more registers. Raises OutOfScalars, NoRoom.
+    """
     known = Liveness(items)
-    for reserve in range(2, len(PAIRS) + 1):
-        back = Allocator(items, scalars, threads, known, reserve, published)
+    plain = _allocated(items, scalars, threads, known, published, pairs)
+    filled = scheduled(items, scalars, known, len(pairs))
+    try:
+        other = _allocated(filled, scalars, threads, Liveness(filled), published, pairs)
+    except (OutOfScalars, NoRoom):
+        return plain
+    return min(plain, other, key=lambda back: back.cost)
+
+
+def _allocated(
+    items: list[Item], scalars: set[Word], threads: int, known: Liveness, published: bool, pairs: Sequence[str]
+) -> Allocator:
+    """Registers and columns, with as many pairs kept across labels as can be."""
+    for reserve in range(2, len(pairs) + 1):
+        back = Allocator(items, scalars, threads, known, pairs, reserve, published)
         try:
             back.run()
         except NoRoom:
@@ -222,10 +243,19 @@ def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars) -> Value:
     return next((value for value in known if isinstance(value, Instr)), known[0])
 
 
-def compile(module: Module, name: str, block: Triple, *, naive: bool = False, target: str = "ae7100x") -> Program:
+def compile(
+    module: Module,
+    name: str,
+    block: Triple,
+    *,
+    naive: bool = False,
+    target: str = "ae7100x",
+    pairs: int | None = None,
+) -> Program:
     """A kernel of a module as a program, optimised or by the plain back end. Raises Unsupported.
 
-    For the target `ae7100` it has published instructions only, and all pointers and variables lie in SRAM.
+    `pairs` is the number of register pairs that values may take: all that the target has, if it is not given. For the
+    target `ae7100` it has published instructions only, and all pointers and variables lie in SRAM.
     """
     if target not in TARGETS:
         raise ValueError(f"target {target!r} is not known; there are {', '.join(TARGETS)}")
@@ -234,11 +264,12 @@ def compile(module: Module, name: str, block: Triple, *, naive: bool = False, ta
     places, device, area, _ = _places(module, kernel)
     published = target == PUBLISHED
     places = replace(places, direct=min(area // 4, _DIRECT), near=published)
+    names = (PUBLISHED_PAIRS if published else ALL_PAIRS)[:pairs]
     needed: list[Need] = []
     words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))
     header = "".join(f".param .u32 {word}\n" for word in words)
     threads = block[0] * block[1] * block[2] * kernel.merge
-    written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed)
+    written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed, names)
     header, text = header + written.start, written.text
     machine = assemble(header + text.text(), name)
     if len(machine.words) > _JUMP_REACH:

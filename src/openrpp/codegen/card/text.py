@@ -35,6 +35,11 @@ class Text:
         self.lines.append("##")
         self.columns += 1
 
+    def insert(self, index: int, instructions: Sequence[str]) -> None:
+        """Add instructions before a line."""
+        self.lines[index:index] = instructions
+        self.places = {at + len(instructions) * (at >= index): place for at, place in self.places.items()}
+
     def label(self) -> str:
         """A new label."""
         self._labels += 1

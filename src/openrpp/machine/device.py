@@ -22,7 +22,7 @@ from openrpp.machine.observe import Observer
 from openrpp.machine.reference import Order, Reference
 from openrpp.machine.report import LaunchReport
 from openrpp.machine.sample import PassSamples
-from openrpp.machine.timing import Timed, report, walk
+from openrpp.machine.timing import Timed, foreseen, report, walk
 from openrpp.machine.walk import WalkError
 
 ENGINES = ("reference",)
@@ -145,13 +145,15 @@ class Device:
         block: Sequence[int] = (1, 1, 1),
         params: Sequence[int] = (),
         tail: Sequence[int] | None = None,
+        apart: Sequence[tuple[int, int]] = (),
     ) -> LaunchReport:
         """Card time of a launch without running it: arguments and errors as `launch`; memory is not touched.
 
-        Columns and trip counts are exact. Gathers at data-dependent addresses count as free of bank conflicts; a
-        program whose control depends on data raises LaunchError.
+        Columns and trip counts are exact; votes and addresses that depend on no data are worked out. Gathers at
+        data-dependent addresses count as free of bank conflicts; a program whose control depends on what it loads from
+        DDR raises LaunchError. `apart` are SRAM ranges (start, end) that only accesses at scalar addresses reach.
         """
-        return report(self.walk(kernel, grid, block, params, tail))
+        return report(self.walk(kernel, grid, block, params, tail, apart))
 
     def walk(
         self,
@@ -160,6 +162,7 @@ class Device:
         block: Sequence[int] = (1, 1, 1),
         params: Sequence[int] = (),
         tail: Sequence[int] | None = None,
+        apart: Sequence[tuple[int, int]] = (),
     ) -> Timed:
         """The walked program of a launch that is not run, for reports and traces (`openrpp.machine.timing`)."""
         launch = prepare(self.card, kernel, grid, block, params, tail)
@@ -167,7 +170,7 @@ class Device:
         kept = Scratch.of(self.memory)
         write_parameters(self.memory, launch, bank)
         try:
-            return walk(self.card, self.memory, launch, bank)
+            return foreseen(self.card, self.memory, launch, bank, apart)
         except WalkError as error:
             raise LaunchError(f"kernel {kernel.name} cannot be timed without running it: {error}") from None
         finally:

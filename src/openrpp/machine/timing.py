@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -11,7 +11,9 @@ from math import ceil
 from openrpp.arch import LEVELS, Card, Level
 from openrpp.isa.form import Cost
 from openrpp.machine.banks import WARP
+from openrpp.machine.code import CodeError
 from openrpp.machine.counters import count, tally
+from openrpp.machine.foresight import Foresight
 from openrpp.machine.items import ColumnItem, Item, Repeat, SyncItem, TransferItem
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
@@ -47,8 +49,16 @@ class Timed:
         }
 
     def _measured(self, item: ColumnItem) -> Traffic:
-        found = self.samples.mean(item.code.start, item.lanes) if self.samples else None
+        found = self._sampled(item)
         return _best(item, self.card.ddr.line.value) if found is None else found
+
+    def _sampled(self, item: ColumnItem) -> Traffic | None:
+        return self.samples.mean(item.code.start, item.lanes) if self.samples else None
+
+    @property
+    def unmeasured(self) -> int:
+        """Columns whose addresses depend on data that nobody has seen."""
+        return sum(self._sampled(item) is None for item in self.gathers)
 
 
 def _best(item: ColumnItem, line: int) -> Traffic:
@@ -70,9 +80,23 @@ def walk(
     loaded: tuple[int, ...] = (),
     samples: PassSamples | None = None,
 ) -> Timed:
-    """Walk a launch whose parameters stand in FRAM bank `bank`. Raises WalkError."""
+    """Walk a launch that an engine ran, whose parameters stand in FRAM bank `bank`. Raises WalkError."""
     most = MAX_ITEMS if samples is None else WALKED_ITEMS
     return Timed(card, launch, Walk(card, memory, launch, bank, loaded, most).run(), samples)
+
+
+def foreseen(card: Card, memory: Memory, launch: Launch, bank: int, apart: Sequence[tuple[int, int]] = ()) -> Timed:
+    """Walk a launch that is not run; `apart` as `Foresight` takes it. Raises WalkError where data decides the control.
+
+    Gathers are measured where their addresses depend on no data.
+    """
+    words: list[int] = memory.fram[bank].data.view("<u2").tolist()
+    try:
+        foresight = Foresight(card, memory, launch, words, apart)
+    except CodeError:
+        foresight = None
+    items = Walk(card, memory, launch, bank, foresight=foresight).run()
+    return Timed(card, launch, items, foresight.samples if foresight else None)
 
 
 def report(timed: Timed, engine: str = "none") -> LaunchReport:
@@ -104,7 +128,7 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
         utilisation=_utilisation(card, counters, bounds["nominal"], span.nominal),
         limiter=_limiter(bounds["nominal"], span.nominal),
         roofline=_roofline(card, counters, span.nominal * per_cycle),
-        data_source=engine if timed.samples is not None and timed.gathers else "none",
+        data_source=engine if timed.gathers else "none",
         dma_tail=max(nominal.dma_done - nominal.finish, 0) / nominal.rates.cycle,
         notes=_notes(timed, runs.values()),
     )
@@ -182,8 +206,8 @@ def _roofline(card: Card, counters: dict[str, int], seconds: float) -> Roofline:
 
 def _notes(timed: Timed, runs: Iterable[Pipeline]) -> tuple[str, ...]:
     notes: list[str] = []
-    if timed.gathers and timed.samples is None:
-        unknown = f"{len(timed.gathers)} columns gather at addresses that depend on data"
+    if timed.unmeasured:
+        unknown = f"{timed.unmeasured} columns gather at addresses that depend on data"
         notes.append(f"{unknown}: taken as free of bank conflicts")
     if any(not pipeline.settled for pipeline in runs):
         notes.append("a loop did not settle: its later rounds are extrapolated")

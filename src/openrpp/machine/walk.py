@@ -17,6 +17,7 @@ from openrpp.isa.numeric import Numerics
 from openrpp.machine.affine import INVARIANT
 from openrpp.machine.banks import WARP, Ports
 from openrpp.machine.code import PRINT_WORDS, Code, CodeError, ColumnCode
+from openrpp.machine.foresight import Foresight
 from openrpp.machine.items import BlockItem, ColumnItem, Item, Repeat, SyncItem, TransferItem, WalkError, WordsItem
 from openrpp.machine.launch import Launch
 from openrpp.machine.loops import Loops, decided
@@ -38,6 +39,7 @@ class Walk:
     Args:
         loaded: what the engine that ran learned from data, in order: LDPARAM of words that a DMA had written, votes.
         max_items: items after which the walk gives up (loops that cannot be compressed).
+        foresight: what carries out that which decides votes, where no engine ran.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Walk:
         bank: int,
         loaded: Sequence[int] = (),
         max_items: int = MAX_ITEMS,
+        foresight: Foresight | None = None,
     ) -> None:
         self.card = card
         self.launch = launch
@@ -55,6 +58,7 @@ class Walk:
         self.loaded = loaded
         self.next_loaded = 0
         self.max_items = max_items
+        self.foresight = foresight
         self.cells = Cells()
         self.items: list[Item] = []
         self.loops = Loops(self.cells, self.items)
@@ -100,6 +104,8 @@ class Walk:
 
     def _block(self) -> None:
         self.items.append(_BLOCK)
+        if self.foresight is not None:
+            self.foresight.begin_block()
         linear = self.card.choices.block_index_31.value == "linear"
         for register, cell in ((28, 0), (29, 1), (30, 2), (31, 3 if linear else 0)):
             self.cells.set(register, 16, *self.cells.get(BLOCK + cell, 16))
@@ -290,10 +296,16 @@ class Walk:
         needs, levels, words = port.needs, loops.levels, column.words if fetched else 0
         known: dict[Hashable, tuple[ColumnItem, Pattern]] = {}
         vote = column.pe if column.pe and column.pe.form.effect == "vote" else None
+        foresight = self.foresight
+        part = foresight.part(column) if foresight else None
         for need in column.needs:
             self._require(need.extension, need.name)
 
         def run() -> int:
+            if part and foresight:
+                if part.decides:
+                    loops.give_up()
+                foresight.run(column, part, cells, self.shape)
             values: tuple[int, ...] = ()
             if needs:
                 if levels:
@@ -314,11 +326,18 @@ class Walk:
             self.fetch = 0
             if vote:
                 loops.give_up()
-                cells.store(vote.op.values["d"], 16, self._learned("a vote depends on data"))
+                cells.store(vote.op.values["d"], 16, self._vote(column))
                 self._emit(SyncItem(0, "vote"))
             return column.next
 
         return run
+
+    def _vote(self, column: ColumnCode) -> int:
+        """The result of a column's vote: foreseen, or from the engine that ran."""
+        if self.foresight is None:
+            return self._learned("a vote depends on data")
+        self.next_loaded += 1
+        return self.foresight.vote(column)
 
     def _repeat(self, op: Op, pc: int) -> int:
         """The next columns, as often as the register says; their words are fetched once."""

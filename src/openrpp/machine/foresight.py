@@ -1,0 +1,165 @@
+"""What a walk can know of vector data without an engine: votes and addresses that depend on no data of the launch.
+
+The parts of columns that decide them (`slices`) are carried out on registers and SRAM of their own. What is loaded from
+DDR is not known: registers and words of SRAM that it reaches are marked, and votes of what is marked are not foreseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openrpp.arch import Card
+from openrpp.isa.columns import loads, reads
+from openrpp.isa.form import Slot
+from openrpp.isa.numeric import Numerics
+from openrpp.machine.code import DVA, ColumnCode, VectorOp
+from openrpp.machine.faults import AccessError
+from openrpp.machine.items import WalkError
+from openrpp.machine.launch import Launch
+from openrpp.machine.memory import Memory
+from openrpp.machine.passes import Shape
+from openrpp.machine.reference import Step
+from openrpp.machine.sample import PassSamples
+from openrpp.machine.slices import MA, MB, VA, VB, Part, Slices, addressing, half_sources
+from openrpp.machine.steps import Cells
+from openrpp.machine.vectors import Datapath, Vectors, lanes_of
+
+
+class Foresight:
+    """Carries out what decides votes and addresses, column by column as the walk comes to them.
+
+    Args:
+        card, memory, launch: of the walk; memory is not changed.
+        words: parameter memory as the launch starts, as 16-bit words.
+        apart: SRAM ranges (start, end) that only accesses at scalar addresses reach, as scratch for spilled values.
+
+    Raises CodeError for a program that it cannot follow. `samples` are the port passes of gathers whose addresses
+    were known.
+    """
+
+    def __init__(
+        self, card: Card, memory: Memory, launch: Launch, words: Sequence[int], apart: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        x, y, _ = launch.block
+        self.slices = Slices(launch.code, words, lanes_of(x, y, launch.threads), apart)
+        own = copy(memory)
+        own.sram = replace(memory.sram, data=memory.sram.data.copy())
+        own.sram16 = own.sram.data.view(np.uint16)
+        own.regions = (own.sram, *memory.regions[1:])
+        settings = card.choices.settings()
+        self.vectors = Vectors(card.limits.threads.value)
+        self.path = Datapath(own, Numerics.from_choices(card.choices), self.vectors, str(settings["ben_high_byte"]))
+        self.samples = PassSamples(card, self.path)
+        self.threads = launch.threads
+        self._marked: set[int] = set()  # registers whose values are not known
+        self._voted: set[int] = set()  # the same as a vote of the present column sees them
+        self._words: NDArray[np.bool_] = np.zeros(own.sram16.size, bool)  # and words of SRAM
+
+    def part(self, column: ColumnCode) -> Part | None:
+        """What of a column is to be carried out."""
+        return self.slices.parts.get(column.start)
+
+    def begin_block(self) -> None:
+        """Registers are cleared at the start of a block."""
+        self.vectors.clear()
+        self._marked.clear()
+
+    def run(self, column: ColumnCode, part: Part, cells: Cells, shape: Shape) -> None:
+        """Carry out a part. Raises WalkError."""
+        lanes = lanes_of(*shape)
+        everything = slice(0, lanes.i.size)
+        with np.errstate(all="ignore"):
+            self._measure(column, cells, shape)
+            captured = tuple(_captured(op, cells) for op in _operations(part.run))
+            marks = self._marks(part, captured, shape)
+            try:
+                self.path.run(part.run, captured, lanes, everything)
+            except AccessError as error:
+                raise WalkError(f"word {column.start}: {error}") from None
+        self._marked = marks
+
+    def vote(self, column: ColumnCode) -> int:
+        """The result of a column's vote, which has just been run. Raises WalkError where data decides it."""
+        assert column.pe is not None
+        if reads(column.pe.op) & self._voted:
+            raise WalkError(f"the vote at word {column.pe.word} depends on what the kernel loads from DDR")
+        return self.path.vote
+
+    # --- gathers ----------------------------------------------------------------------------------------------------
+
+    def _measure(self, column: ColumnCode, cells: Cells, shape: Shape) -> None:
+        """Note the passes of a gather, before the column runs, if all that decides them is known."""
+        gathers = [op for op in column.port if op.form.slot is Slot.GATHER]
+        if not gathers or any(addressing(op) & self._marked for op in gathers):
+            return
+        lanes = lanes_of(*shape)
+        step = Step(column, tuple(_captured(op, cells) for op in _operations(column)), lanes, 0)
+        self.samples.before(step, lanes, slice(0, lanes.i.size))
+
+    # --- marks ------------------------------------------------------------------------------------------------------
+
+    def _marks(self, part: Part, captured: tuple[dict[str, int], ...], shape: Shape) -> set[int]:
+        """The registers that are not known behind a column."""
+        before, column = self._marked, part.run
+        inside = {code for code in part.unknown if code in (MA, MB)}  # MA and MB of this column
+        after = set(before) | part.unknown
+        known: set[int] = set()
+        for op, scalars in zip(column.port, captured, strict=False):
+            given = bool(reads(op.op) & (before | inside))
+            if op.form.effect == "address":
+                (after if given else known).add(DVA)
+                continue
+            if op.form.effect == "compare":
+                continue
+            given |= self._memory(op, scalars, given, shape)
+            for code in loads(op.op):
+                target = inside if code in (MA, MB) else after
+                if given:
+                    target.add(code)
+                elif code not in (MA, MB):
+                    known.add(code)
+        self._voted = before - {MA, MB} | inside
+        for source, target in column.moves:
+            (after if source in (before - {MA, MB} | inside) else known).add(target)
+        if column.pe is not None and column.pe.form.effect != "vote":
+            for half, code in enumerate((VA, VB)[: column.pe.form.width // 16]):
+                (after if half_sources(column.pe, half) & self._voted else known).add(code)
+        if shape[2] >= self.threads:
+            after -= known - part.unknown
+        return after - {MA, MB}
+
+    def _memory(self, op: VectorOp, captured: dict[str, int], given: bool, shape: Shape) -> bool:
+        """Whether an access of SRAM meets words that are not known; what it stores is marked or not."""
+        if op.form.effect in ("warp-load", "dot", "dot-int8"):
+            return bool(self._words.any())  # rare beside votes: no need to look closer
+        lanes = lanes_of(*shape)
+        part = slice(0, lanes.i.size)
+        offsets = (self.path.addresses(op, lanes, part, captured).astype(np.int64) - self.path.sram_base) >> 1
+        if "c" in op.form.operands:
+            offsets = offsets[self.vectors.halves[op.op.values["c"]][part] != 0]
+        offsets = offsets[(offsets >= 0) & (offsets < self._words.size - 1)]
+        wide = op.form.width == 32
+        found = bool(self._words[offsets].any()) or (wide and bool(self._words[offsets + 1].any()))
+        if op.form.effect.startswith("store") or op.form.effect == "atomic":
+            mark = given or (found and op.form.effect == "atomic")
+            self._words[offsets] = mark
+            if wide:
+                self._words[offsets + 1] = mark
+        return found
+
+
+def _operations(column: ColumnCode) -> tuple[VectorOp, ...]:
+    return (*column.port, column.pe) if column.pe else column.port
+
+
+def _captured(op: VectorOp, cells: Cells) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, register, width in op.captured:
+        value = cells.value(register, min(width, 32))
+        found[name] = value | cells.value(register + 2, 32) << 32 if width == 64 else value
+    return found

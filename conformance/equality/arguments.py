@@ -25,6 +25,10 @@ STEPS: Final = 300_000
 PATIENCE: Final = 20.0  # seconds of host time that a search may take
 ELEMENTS: Final = 16_384
 DYNAMIC: Final = 16_384  # bytes of dynamic shared memory
+_BY_CHANCE: Final = {
+    "clock": "it reads the clock",
+    "activemask": "it asks which lanes happen to run together",
+}
 _NUMPY: Final = {"i1": np.uint8, "i8": np.uint8, "i16": np.uint16, "i32": np.uint32, "i64": np.uint64}
 _FLOATS: Final = {"f16": np.float16, "bf16": np.uint16, "f32": np.float32, "f64": np.float64}
 
@@ -52,8 +56,9 @@ def find(module: Module, symbol: str, name: str, seed: int) -> Trial | str:
     known = roles(kernel)
     if known.nested:
         return "pointers behind pointers"
-    if any(instr.op.name == "clock" for instr in kernel.instructions()):
-        return "it reads the clock"
+    for op, why in _BY_CHANCE.items():
+        if any(instr.op.name == op for instr in kernel.instructions()):
+            return why
     why, end = "", monotonic() + PATIENCE
     for attempt in attempts(seed):
         for grid, block in _shapes(kernel, known):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from openrpp.codegen import card
 from openrpp.codegen.card.prepare import prepared
 from openrpp.codegen.card.program import Program
+from openrpp.codegen.card.records import RECORDS, Told
 from openrpp.kir.fuzz.program import NAME
 from openrpp.kir.fuzz.program import Program as Fuzz
 from openrpp.kir.ir import Module
@@ -27,6 +28,7 @@ class Board:
     def __init__(self, card: str = "ae7100x", **how: Any) -> None:
         self.device = Device(card, **how)
         self._ddr, self._sram = _DDR, _SRAM
+        self.told = Told("")  # of the last launch that leaves records
 
     def place(self, content: NDArray[Any] | bytes) -> int:
         """Copy bytes into DDR; their address."""
@@ -53,6 +55,8 @@ class Board:
     ) -> Any:
         """Run a program to its end; the report."""
         self._sram = _SRAM
+        if program.records is not None:
+            symbols = {**symbols, RECORDS: self.place(bytes(program.records.bytes))}
         area = program.area(grid, args, symbols)
         start = self._reserve(len(area))
         self.device.write(start, np.frombuffer(area, np.uint8))
@@ -62,7 +66,14 @@ class Board:
         merge = program.kernel.merge
         blocks = (-(-grid[0] // merge), grid[1], grid[2])
         words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
-        return self.device.launch(program.machine, blocks, (x * y * z * merge, 1, 1), [*places, *words])
+        report = self.device.launch(program.machine, blocks, (x * y * z * merge, 1, 1), [*places, *words])
+        if program.records is not None:
+            content = self.device.read(symbols[RECORDS], program.records.bytes, np.uint8).tobytes()
+            self.told = program.records.read(content, grid, program.block, self._text)
+        return report
+
+    def _text(self, address: int) -> bytes:
+        return self.device.read(address, 256, np.uint8).tobytes().split(b"\0")[0]
 
 
 def expanded(module: Module, merge: int = 1) -> Module:

@@ -21,9 +21,11 @@ from openrpp.codegen.card.prologue import set_up
 from openrpp.codegen.card.published.legal import Legal
 from openrpp.codegen.card.published.reasons import Lacking, Need, needs
 from openrpp.codegen.card.published.votes import AREA_TAIL, POLL, prepare_votes
+from openrpp.codegen.card.records import Records
 from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
 from openrpp.codegen.card.scalars import OutOfScalars
 from openrpp.codegen.card.scheduling import scheduled
+from openrpp.codegen.card.sides import recorded
 from openrpp.codegen.card.steps import Word
 from openrpp.codegen.card.text import Text, located
 from openrpp.codegen.card.values import Values
@@ -56,7 +58,8 @@ class Program:
     the SRAM addresses of `planes_bytes` of scratch, of the parameter area, of `shared_bytes` and `private_bytes`.
     `lines` are the source lines that a word's column stems from, the one that most of it stems from first.
     `spills` counts the accesses to planes in the code, `needs` is what its items ask for beyond the published chip.
-    `notes` are sentences about how it was compiled, where that is not as usual.
+    `notes` are sentences about how it was compiled, where that is not as usual. A program with `records` addresses one
+    more variable, `RECORDS`: zeros when a launch starts, read by `records.read` when it has ended.
     """
 
     machine: Machine
@@ -75,6 +78,7 @@ class Program:
     target: str = "ae7100x"
     needs: tuple[Need, ...] = ()
     notes: tuple[str, ...] = ()
+    records: Records | None = None
 
     def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
         """The parameter area of a launch. `first` is the index of its first block along x."""
@@ -259,10 +263,11 @@ def compile(
     """
     if target not in TARGETS:
         raise ValueError(f"target {target!r} is not known; there are {', '.join(TARGETS)}")
+    published = target == PUBLISHED
+    module, records = (module, None) if published else recorded(module, name)
     kernel = module.kernels[name]
     _check_merging(module, kernel, block)
     places, device, area, _ = _places(module, kernel)
-    published = target == PUBLISHED
     places = replace(places, direct=min(area // 4, _DIRECT), near=published)
     names = (PUBLISHED_PAIRS if published else ALL_PAIRS)[:pairs]
     needed: list[Need] = []
@@ -294,4 +299,5 @@ def compile(
         target,
         tuple(needed),
         written.notes,
+        records,
     )

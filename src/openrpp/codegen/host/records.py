@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.codegen.host.geometry import Triple
-from openrpp.codegen.host.sides import ASSERT, DIVERGED_BARRIER, UNREACHABLE, Sites
+from openrpp.codegen.host.sides import ASSERT, DIVERGED_BARRIER, TRAP, UNREACHABLE, Sites
+from openrpp.codegen.stops import Why, place_in, stop_sentence
 from openrpp.kir.interp.printf import formatted
 from openrpp.kir.location import Location
+
+_WHY = {TRAP: Why.TRAP, ASSERT: Why.ASSERT, UNREACHABLE: Why.UNREACHABLE}
 
 
 class Texts(Protocol):
@@ -45,10 +48,6 @@ def printed(sites: Sites, buffer: NDArray[np.uint8], used: int, memory: Texts) -
     return "".join(text for _, text in sorted(found, key=lambda item: item[0]))
 
 
-def _index(number: int, shape: Triple) -> Triple:
-    return number % shape[0], number // shape[0] % shape[1], number // (shape[0] * shape[1])
-
-
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """A thread that stopped the launch."""
@@ -66,12 +65,8 @@ class Stopped:
     def sentence(self, grid: Triple, block: Triple) -> str:
         """Who, and why."""
         why, instr, _ = self.sites.stops[self.site]
-        who = f"block {_index(self.block, grid)}"
+        where = place_in(self.block, grid)
         if why == DIVERGED_BARRIER:
-            return f"{who}: not all threads come to the same barrier"
-        who += f", thread {_index(self.thread, block)}"
-        if why == ASSERT and instr is not None:
-            function = str(instr.attr("function") or "")
-            return f"{who}: assertion '{instr.attr('message')}' failed" + (f" in {function}" if function else "")
-        reached = "control reached the end of a block that is declared unreachable"
-        return f"{who}: {reached if why == UNREACHABLE else 'the kernel executed a trap'}"
+            return f"block {where}: not all threads come to the same barrier"
+        given = (str(instr.attr(name) or "") for name in ("message", "function")) if instr is not None else ("", "")
+        return stop_sentence(_WHY[why], where, place_in(self.thread, block), *given)

@@ -150,8 +150,8 @@ class Device:
         """Card time of a launch without running it: arguments and errors as `launch`; memory is not touched.
 
         Columns and trip counts are exact; votes and addresses that depend on no data are worked out. Gathers at
-        data-dependent addresses count as free of bank conflicts; a program whose control depends on what it loads from
-        DDR raises LaunchError. `apart` are SRAM ranges (start, end) that only accesses at scalar addresses reach.
+        data-dependent addresses count as free of bank conflicts; a program whose control depends on data raises
+        LaunchError. `apart` are SRAM ranges (start, end) that hold parameters, or scratch for spilled values.
         """
         return report(self.walk(kernel, grid, block, params, tail, apart))
 

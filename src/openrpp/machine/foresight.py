@@ -1,7 +1,7 @@
 """What a walk can know of vector data without an engine: votes and addresses that depend on no data of the launch.
 
-The parts of columns that decide them (`slices`) are carried out on registers and SRAM of their own. What is loaded from
-DDR is not known: registers and words of SRAM that it reaches are marked, and votes of what is marked are not foreseen.
+The parts of columns that decide them (`slices`) are carried out on registers and SRAM of their own. Words of DDR
+and SRAM that the launch finds there are not known: what they reach is marked, and votes of what is marked are refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from openrpp.isa.numeric import Numerics
 from openrpp.machine.code import DVA, ColumnCode, VectorOp
 from openrpp.machine.faults import AccessError
 from openrpp.machine.items import WalkError
-from openrpp.machine.launch import Launch
+from openrpp.machine.launch import THREAD_TABLE_BYTES, Launch
 from openrpp.machine.memory import Memory
 from openrpp.machine.passes import Shape
 from openrpp.machine.reference import Step
@@ -36,7 +36,8 @@ class Foresight:
     Args:
         card, memory, launch: of the walk; memory is not changed.
         words: parameter memory as the launch starts, as 16-bit words.
-        apart: SRAM ranges (start, end) that only accesses at scalar addresses reach, as scratch for spilled values.
+        apart: SRAM ranges (start, end) that hold no data of the launch: what is stored there is stored at scalar
+            addresses, as scratch for spilled values and parameters are.
 
     Raises CodeError for a program that it cannot follow. `samples` are the port passes of gathers whose addresses
     were known.
@@ -58,7 +59,10 @@ class Foresight:
         self.threads = launch.threads
         self._marked: set[int] = set()  # registers whose values are not known
         self._voted: set[int] = set()  # the same as a vote of the present column sees them
-        self._words: NDArray[np.bool_] = np.zeros(own.sram16.size, bool)  # and words of SRAM
+        self._words: NDArray[np.bool_] = np.ones(own.sram16.size, bool)  # and words of SRAM
+        base = own.sram.base
+        for start, end in (*apart, (own.sram.end - THREAD_TABLE_BYTES, own.sram.end)):
+            self._words[(start - base) // 2 : (end - base + 1) // 2] = False
 
     def part(self, column: ColumnCode) -> Part | None:
         """What of a column is to be carried out."""
@@ -87,7 +91,7 @@ class Foresight:
         """The result of a column's vote, which has just been run. Raises WalkError where data decides it."""
         assert column.pe is not None
         if reads(column.pe.op) & self._voted:
-            raise WalkError(f"the vote at word {column.pe.word} depends on what the kernel loads from DDR")
+            raise WalkError(f"the vote at word {column.pe.word} depends on data that the kernel loads")
         return self.path.vote
 
     # --- gathers ----------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Part:
 
 
 class Slices:
-    """Parts of a launch's columns. `apart` are SRAM ranges that only accesses at scalar addresses reach."""
+    """Parts of a launch's columns. `apart` are SRAM ranges that only stores at scalar addresses reach."""
 
     def __init__(self, code: Code, words: Sequence[int], lanes: Lanes, apart: Sequence[tuple[int, int]] = ()) -> None:
         self.flow = Flow(code, words)

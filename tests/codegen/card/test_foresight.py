@@ -60,12 +60,12 @@ def test_kernels(name: str, merge: int, launches: Foreseen) -> None:
     check(Board(), card.compile(module(merge), name, block))
     ((before, report, why),) = launches
     if name in DATA:
-        assert before is None and "depends on what the kernel loads from DDR" in why
+        assert before is None and "depends on data that the kernel loads" in why
         return
     assert before is not None, why
     assert before.columns == report.columns and before.data_source == "none"
     if name == "histogram":  # its addresses are data
-        assert before.cycles == pytest.approx(report.cycles, rel=0.05)
+        assert before.cycles == pytest.approx(report.cycles, rel=0.1)
         assert before.notes[0].startswith("1 columns gather at addresses that depend on data")
     else:
         assert (before.span, before.counters) == (report.span, report.counters)
@@ -94,7 +94,7 @@ def test_random_programs(seed: int) -> None:
             return
     ((before, report, why),) = found
     assert before is None or before.columns == report.columns
-    assert before is not None or "depends on what the kernel loads from DDR" in why
+    assert before is not None or "depends on data that the kernel loads" in why
 
 
 UNEVEN = """

@@ -85,10 +85,12 @@ def expanded(module: Module, merge: int = 1) -> Module:
     return made
 
 
-def run_fuzz(made: Fuzz, *, naive: bool, merge: int = 1, **how: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def run_fuzz(
+    made: Fuzz, *, naive: bool, merge: int = 1, pairs: int | None = None, **how: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """(out, cells) of a random program on the card."""
     board = Board(**how)
-    program = card.compile(expanded(made.module, merge), NAME, made.block, naive=naive)
+    program = card.compile(expanded(made.module, merge), NAME, made.block, naive=naive, pairs=pairs)
     given, args = made.arguments(), list[Any]()
     symbols = board.symbols(made.module)
     for item in given:

@@ -43,3 +43,10 @@ def test_plain_programs_equal_the_interpreter(seed: int) -> None:
 @given(seed=seeds)
 def test_every_order_of_warps_gives_the_same(order: Any, seed: int) -> None:
     check(seed, 4, naive=False, order=order, strict=True)
+
+
+@pytest.mark.parametrize("pairs", [4, 5, 6])
+@settings(max_examples=3)
+@given(seed=seeds)
+def test_fewer_registers_give_the_same(pairs: int, seed: int) -> None:
+    check(seed, 6, naive=False, pairs=pairs, strict=True)

@@ -7,7 +7,8 @@ as it is made. The other pairs and VAB hold values between two labels: farthest 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from openrpp.codegen.card.columns import Op, Packer
@@ -19,7 +20,7 @@ from openrpp.codegen.card.published.halves import Halves
 from openrpp.codegen.card.published.votes import fetch_flag
 from openrpp.codegen.card.registers import HIGH, LOW, MAB, VAB, copy_line
 from openrpp.codegen.card.scalar_steps import ScalarOp
-from openrpp.codegen.card.scalars import allocate, made_at_use, uses
+from openrpp.codegen.card.scalars import allocate, defines, made_at_use, uses
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -91,8 +92,12 @@ class Allocator:
         self._forget()
 
     def _find_uses(self) -> None:
-        """Places of uses of lane words."""
+        """Places of uses of lane words, and numbers of all words."""
+        self._number: defaultdict[Word, int] = defaultdict(lambda: len(self._number))
         for place, item in enumerate(self.items):
+            made = defines(item)
+            for word in (*uses(item), *([made] if made is not None else [])):
+                self._number[word]
             for word in uses(item):
                 if word not in self.scalars:
                     self._uses.setdefault(word, []).append(place)
@@ -212,9 +217,13 @@ class Allocator:
 
     def _vacate(self, name: str) -> None:
         """Store what is in a pair, if that is its only copy."""
-        if self._needed(name):
-            self._to_plane(name, next(word for word in self._held[name] if self._only_copy(word, name)))
+        for word in self._in_order(word for word in self._held[name] if self._only_copy(word, name)):
+            self._to_plane(name, word)
         self._held[name] = set()
+
+    def _in_order(self, words: Iterable[Word]) -> list[Word]:
+        """Words that one register holds, by their next use: a set of words has no order of its own."""
+        return sorted(words, key=lambda word: (self._next_use(word), self._number[word]))
 
     def _place_for(self, word: Word) -> str:
         """The pair that a load fills."""
@@ -344,9 +353,10 @@ class Allocator:
             return
         choices = [name for name in self.pairs if name not in keep and name not in self._pins]
         pair = max(choices, key=self._distance, default=None)
-        word = next(word for word in self._held[VAB] if self._only_copy(word, VAB))
-        if pair is None or self._distance(pair) < self._next_use(word):
-            self._to_plane(VAB, word)
+        words = self._in_order(word for word in self._held[VAB] if self._only_copy(word, VAB))
+        if pair is None or self._distance(pair) < self._next_use(words[0]):
+            for word in words:
+                self._to_plane(VAB, word)
             return
         self._copy(VAB, self._free_pair(keep))
 

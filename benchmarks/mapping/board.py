@@ -79,8 +79,11 @@ def module(name: str) -> Module:
     return read(compile_file(KERNELS / f"{name}.cu")).module
 
 
-def run(make: Callable[[np.random.Generator], Job], merged: bool) -> Ran:
-    """Run a job, one block of the card per CUDA block or as many merged as the runtime would."""
+def run(make: Callable[[np.random.Generator], Job], merged: bool, pairs: int | None = None) -> Ran:
+    """Run a job, one block of the card per CUDA block or as many merged as the runtime would.
+
+    `pairs` is the number of register pairs, that of the card if it is not given.
+    """
     job = make(np.random.default_rng(_SEED))
     device, places = Device("ae7100x"), dict[str, int]()
     end = _DDR
@@ -88,7 +91,7 @@ def run(make: Callable[[np.random.Generator], Job], merged: bool) -> Ran:
         places[name], end = end, -(-(end + array.nbytes + 256) // 256) * 256
         device.write(places[name], array)
     (symbol,) = module(job.name).kernels
-    merge, program = _program(device, job, symbol, merged)
+    merge, program = _program(device, job, symbol, merged, pairs)
     reports = tuple(_launch(device, program, launch.grid, [_value(arg, places) for arg in launch.args])
                     for launch in job.launches)  # fmt: skip
     found = {
@@ -102,12 +105,12 @@ def _value(arg: Any, places: dict[str, int]) -> Any:
     return places[arg] if isinstance(arg, str) else arg
 
 
-def _program(device: Device, job: Job, symbol: str, merged: bool) -> tuple[int, Program]:
+def _program(device: Device, job: Job, symbol: str, merged: bool, pairs: int | None) -> tuple[int, Program]:
     """(blocks merged, program): the most that can be merged."""
     choices = merges(device.card, job.launches[0].grid, job.block) if merged else [1]
     for merge in choices:
         try:
-            return merge, card.compile(prepared(module(job.name), symbol, merge), symbol, job.block)
+            return merge, card.compile(prepared(module(job.name), symbol, merge), symbol, job.block, pairs=pairs)
         except Unsupported:
             if merge == 1:
                 raise

@@ -27,8 +27,3 @@ _COPY: Final = {name: COPY_FORMS[bank_of(PAIR_CODES[name])].name for name in ALL
 def copy_line(source: str, pair: str) -> str:
     """The copy of VAB or MAB to a pair."""
     return f"{_COPY[pair]} {source}, {pair}"
-
-
-def wipe(pairs: tuple[str, ...]) -> str:
-    """The column that copies VAB everywhere, so that each pair is alive on all ways."""
-    return "".join(f"{copy_line(VAB, pair)}\n" for pair in pairs) + "##\n"

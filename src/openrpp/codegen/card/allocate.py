@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
+from openrpp.codegen.card.access import Accesses
 from openrpp.codegen.card.columns import Op, Packer
 from openrpp.codegen.card.flow import Assign, Begin, Item, Jump, Label, Vote
 from openrpp.codegen.card.homes import homes_of
@@ -28,7 +29,6 @@ from openrpp.codegen.card.steps import (
     Fence,
     Flag,
     Lane,
-    Memory,
     OldHigh,
     Part,
     Pe,
@@ -53,7 +53,7 @@ class NoRoom(Exception):
     """An item needs more pairs than loops leave it."""
 
 
-class Allocator:
+class Allocator(Accesses):
     """Writes the columns of a line of items. `reserve` pairs or more stay free of homes."""
 
     def __init__(
@@ -83,6 +83,7 @@ class Allocator:
         self._uses: dict[Word, list[int]] = {}
         self._now = 0
         self._gathering = False
+        self._busy: set[str] = set()
         self._known = known
         self._outside, self._homes = homes_of(items, known, scalars, pairs, reserve)
         self._pins: dict[str, Word] = {}
@@ -201,7 +202,7 @@ class Allocator:
 
     def _free_pair(self, keep: set[str]) -> str:
         """A pair for a new value; what leaves it is stored first if that is its only copy."""
-        choices = [name for name in self.pairs if name not in keep and name not in self._pins]
+        choices = [name for name in self.pairs if name not in keep | self._busy and name not in self._pins]
         if not choices:
             raise NoRoom(FULL)
         best = max(choices, key=self._ease)
@@ -238,9 +239,12 @@ class Allocator:
 
     # --- scalar operands ------------------------------------------------------------------------------------------
 
-    def _next_temporary(self) -> str:
+    def _next_temporary(self, op: Op) -> str:
+        """A scalar pair that the operation does not use yet: the two in turn, or those of the root of a buffer."""
         self._temporary ^= 1
-        return ("DS9", "DS12")[self._temporary]
+        taken = op.captured | op.scalar_writes
+        first, second = ("DS9", "DS12")[self._temporary], ("DS12", "DS9")[self._temporary]
+        return next(name for name in (first, second, "DS10", "DS11") if name not in taken)
 
     def _base(self, word: Word, op: Op) -> str:
         """The scalar pair with the address of a plane, made by the scalar words of an operation."""
@@ -248,7 +252,7 @@ class Allocator:
         if not offset:
             op.captured |= {"DS0"}
             return "DS0"
-        name = self._next_temporary()
+        name = self._next_temporary(op)
         op.scalar += [f"MOVE.U32 {offset:#x}, {name}", f"ADD.U32 DS0, {name}, {name}"]
         op.scalar_writes |= {name}
         op.captured |= {name}
@@ -258,11 +262,11 @@ class Allocator:
         """A scalar operand of a vector instruction."""
         if isinstance(source, int):
             value = source >> 16 if part is Part.HIGH else source & 0xFFFF if part is Part.LOW else source
-            name = self._next_temporary()
+            name = self._next_temporary(op)
             op.scalar.append(f"MOVE.U32 {value:#x}, {name}")
             op.scalar_writes |= {name}
         elif source in self.at_use:
-            name = self._next_temporary()
+            name = self._next_temporary(op)
             op.scalar += _fetched(self.at_use[source], name)
             op.scalar_writes |= {name}
         else:
@@ -351,7 +355,7 @@ class Allocator:
         """Before VAB is written again: keep what is in it if that is used later."""
         if not self._needed(VAB):
             return
-        choices = [name for name in self.pairs if name not in keep and name not in self._pins]
+        choices = [name for name in self.pairs if name not in keep | self._busy and name not in self._pins]
         pair = max(choices, key=self._distance, default=None)
         words = self._in_order(word for word in self._held[VAB] if self._only_copy(word, VAB))
         if pair is None or self._distance(pair) < self._next_use(words[0]):
@@ -381,7 +385,7 @@ class Allocator:
         elif isinstance(item, Scalar):
             return
         elif isinstance(item, Pe):
-            self._pe(item.text, item.reads, item.result, item.makes)
+            self._process(item)
         elif isinstance(item, Assign):
             self._assign(item)
         elif isinstance(item, Vote):
@@ -415,17 +419,34 @@ class Allocator:
             self._change_homes()
             self._depth += 1 if isinstance(item, Begin) else -1
 
-    def _pe(self, text: str, reads: Sequence[Read], result: Word | None, makes: Part = Part.PAIR) -> Op:
+    def _process(self, item: Pe) -> None:
+        self._pe(item.text, item.reads, item.result, item.makes, item.loads)
+
+    def _pe(
+        self,
+        text: str,
+        reads: Sequence[Read],
+        result: Word | None,
+        makes: Part = Part.PAIR,
+        loads: Sequence[Access] = (),
+    ) -> Op:
         """An operation of the processing element; the word is then in VAB."""
         text, given = ordered(text, reads, self._is_scalar, self.published)
         scalars = scalar_indices(text, given, self._is_scalar, self.published)
         indices = [index for index in range(len(given)) if index not in scalars]
-        passing = self._passing([given[index].source for index in indices])
-        found = self._lanes(*[given[index].source for index in indices if given[index].source is not passing])
-        rest = iter(found)
-        names = {index: MAB if given[index].source is passing else next(rest) for index in indices}
-        self._save_result(set(found))
+        port: dict[Source, str] = {}
         op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
+        for load in loads:
+            assert load.result is not None
+            port[load.result] = self._pass(load, op)
+            self._busy |= op.reads & set(self.pairs)
+        passing = None if loads else self._passing([given[index].source for index in indices])
+        if passing is not None:
+            port[passing] = MAB
+        found = self._lanes(*[given[index].source for index in indices if given[index].source not in port])
+        rest = iter(found)
+        names = {index: port.get(given[index].source) or next(rest) for index in indices}
+        self._save_result(set(found) | (op.reads - {VAB, "DVA"}))
         if passing is not None:
             self.spills += 1
             op.units |= {"load", "passing"}
@@ -435,8 +456,8 @@ class Allocator:
         for index, read in enumerate(given):
             if index in names:
                 register = names[index]
-                operands.append(_part(register, read.part))
-                if register == MAB:
+                operands.append(register if register in ("MA", "MB") else _part(register, read.part))
+                if register in ("MA", "MB", MAB):
                     continue
                 op.reads |= {register}
                 op.pe_reads |= {register}
@@ -446,6 +467,7 @@ class Allocator:
                 operands.append(self._scalar(read.source, op, read.part))
         op.vector.append(f"{text} {', '.join(operands)}, {'VA' if makes is Part.LOW else 'VAB'}")
         self.packer.add(op)
+        self._busy.clear()
         self._held[VAB] = set()
         if result is not None:
             self._made(result, VAB)
@@ -504,12 +526,12 @@ class Allocator:
                 continue
             if isinstance(source, int):
                 value = source >> 16 if part is Part.HIGH else source & 0xFFFF if part is Part.LOW else source
-                name = self._next_temporary()
+                name = self._next_temporary(op)
                 op.scalar.append(f"MOVE.U32 {value:#x}, {name}")
                 op.scalar_writes |= {name}
                 half = 0
             elif source in self.at_use:
-                name = self._next_temporary()
+                name = self._next_temporary(op)
                 op.scalar += _fetched(self.at_use[source], name)
                 op.scalar_writes |= {name}
                 half = int(part is Part.HIGH)
@@ -546,7 +568,7 @@ class Allocator:
         """The packed thread id of a launch whose blocks are rows is the number of the thread."""
         self._save_result(set())
         op = Op(units=frozenset(("load", "pe", "passing")), writes=frozenset((VAB,)))
-        name = self._next_temporary()
+        name = self._next_temporary(op)
         op.scalar.append(f"LDPARAM.U32 [tid_base], {name}")
         op.scalar_writes |= {name}
         op.captured |= {name}
@@ -566,111 +588,15 @@ class Allocator:
             chosen = both
         self._pe("BALLOT", (Read(chosen, Part.LOW),), item.result)
 
-    # --- memory ---------------------------------------------------------------------------------------------------
+    def _loose(self, uses: int) -> Word:
+        """A new word that is used by the present item (0) or the next (1)."""
+        made = Word()
+        self._uses[made] = [self._now + uses]
+        return made
 
-    def _point(self, item: Access | Atomic) -> tuple[str, Op]:
-        """Set DVA; gives the place as text, and what the access itself must carry."""
-        access = Op(units=frozenset(("gather",)), reads=frozenset(("DVA",)))
-        if item.memory is Memory.SRAM:
-            self._set_address(item.address[0], 0)
-            return "[DVA]", access
-        if item.root is None:
-            self._set_address(item.address[0], 0)
-            return "[{}:DVA]", access
-        access.scalar += self._root(item.root, access)
-        self._set_address(item.address[0], 1 << 31)
-        return "[DS10 + DVA]", access
-
-    def _root(self, root: tuple[Source, Source], access: Op) -> list[str]:
-        lines: list[str] = []
-        for source, target in zip(root, ("DS10", "DS11"), strict=True):
-            if isinstance(source, int):
-                lines.append(f"MOVE.U32 {source:#x}, {target}")
-            elif source in self.at_use:
-                lines += _fetched(self.at_use[source], target)
-            else:
-                lines.append(f"MOVE.U32 {self.pairs_of[source]}, {target}")
-                access.scalar_reads |= {self.pairs_of[source]}
-            access.scalar_writes |= {target}
-            access.captured |= {target}
-        return lines
-
-    def _set_address(self, source: Source, bias: int) -> None:
-        op = Op(units=frozenset(("address",)), writes=frozenset(("DVA",)))
-        if self._is_scalar(source) and not bias:
-            op.vector.append(f"MMOV {self._scalar(source, op)}, DVA")
-        else:
-            (register,) = self._lanes(source)
-            op.reads = frozenset((register,))
-            if bias:
-                op.vector.append(f"MADD.SCA32 {register}, {self._scalar(bias, op)}, DVA")
-            else:
-                op.vector.append(f"MMOV {register}, DVA")
-        self.packer.add(op)
-
-    def _access(self, item: Access) -> None:
-        is_near = item.memory is Memory.SRAM
-        kind = {8: ".U8", 16: "", 32: ".W32"}[item.bits] if is_near else f".D{item.bits}"
-        place, op = self._point(item)
-        high, mask, value = self._extra(op, item, item.value)
-        place = place.format(LOW.get(high, ""))
-        masked = f"{LOW[mask]}, " if mask else ""
-        suffix = f"{'MASK' if mask else ''}{kind}"
-        if mask and is_near and item.bits == 16 and item.value is None:
-            suffix = "MASK.U16"
-        if item.value is not None:
-            register = value if item.bits == 32 else LOW[value]
-            op.memory = "store"
-            op.vector.append(f"STORE{suffix} {register}, {masked}{place}")
-            self.packer.add(op)
-            return
-        assert item.result is not None
-        op.memory = "load"
-        pair = self._place_for(item.result)
-        op.writes = frozenset((pair,))
-        op.vector.append(f"LOAD{suffix} {place}, {masked}{pair if item.bits == 32 else LOW[pair]}")
-        self.packer.add(op)
-        if item.bits == 32:
-            self._made(item.result, pair)
-            return
-        loose = Word()
-        self._uses[loose] = [self._now]
-        self._held[pair] = {loose}
-        self._pe("CVT.U16.U32", (Read(loose, Part.LOW),), item.result)
-
-    def _extra(self, op: Op, item: Access | Atomic, *sources: Source | None) -> list[str]:
-        """Registers of the high word of an address, the mask and more operands; "" for those that are not there."""
-        high = item.address[1] if len(item.address) == 2 else None
-        wanted = (high, item.mask, *sources)
-        found = iter(self._lanes(*[source for source in wanted if source is not None]))
-        names = [next(found) if source is not None else "" for source in wanted]
-        op.reads |= {name for name in names if name}
-        return names
-
-    def _atomic(self, item: Atomic) -> None:
-        place, op = self._point(item)
-        wanted = (item.value, item.value_high, item.compared, item.compared_high)
-        high, mask, value, value_high, compared, compared_high = self._extra(op, item, *wanted)
-        pair = self._place_for(item.result)
-        op.memory = "store"
-        op.units |= {"passing"} | ({"load"} if compared_high else set[str]())
-        op.writes = frozenset((pair,))
-        op.copies = (pair,)
-        place, condition = place.format(LOW.get(high, "")), LOW[mask] if mask else ""
-        kind = f"ATOM{'MASK' if mask else ''}.{item.operation}"
-        given = (place, compared, value, condition, MAB)
-        if item.is_long:
-            second = self._free_pair({pair})
-            op.writes |= {second}
-            given = (place, value, value_high, condition, second, MAB)
-            if compared_high:
-                op.vector.append(f"ATOMCMP.U64 {compared}, {compared_high}")
-            self._old_high = Word()
-            self._uses[self._old_high] = [self._now + 1]
-            self._held[second] = {self._old_high}
-        op.vector += [f"{kind} {', '.join(text for text in given if text)}", copy_line(MAB, pair)]
-        self.packer.add(op)
-        self._made(item.result, pair)
+    def _hold(self, word: Word, name: str) -> None:
+        """A register holds a word from now on."""
+        self._held[name] = {word}
 
 
 def _part(register: str, part: Part) -> str:

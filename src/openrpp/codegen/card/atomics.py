@@ -57,6 +57,7 @@ def _atomic(lower: Lowering, instr: Instr) -> None:
 
 def _update(lower: Lowering, operation: str, place: Place, value: Source, result: Word) -> None:
     step = Atomic(operation, place.memory, place.address, value, None, result, root=place.root, location=lower.location)
+    step.place = place.where
     lower.append(step)
 
 
@@ -72,6 +73,7 @@ def _word(lower: Lowering, instr: Instr, place: Place, values: list[Value]) -> N
         result,
         root=place.root,
         location=lower.location,
+        place=place.where,
     )
     lower.append(step)
 
@@ -101,6 +103,7 @@ def _long(lower: Lowering, instr: Instr, place: Place, values: list[Value]) -> N
         results[0],
         root=place.root,
         location=lower.location,
+        place=place.where,
         value_high=value[1],
         compared_high=expected[1],
     )

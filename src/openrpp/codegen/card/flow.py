@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openrpp.codegen.card import arithmetic, atomics, memory, threads
+from openrpp.codegen.card.able import able
 from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.scalar_steps import ScalarOp, as_scalar
 from openrpp.codegen.card.steps import (
@@ -36,6 +37,9 @@ RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **threads.RULES}
 
 REASONS = {"grid_barrier": "its blocks run one after another, so they cannot wait for each other"}
 """Why ops are refused that are not merely missing."""
+
+
+_ACCESSES = (Effect.LOAD, Effect.STORE, Effect.ATOMIC)
 
 
 @dataclass(slots=True)
@@ -100,15 +104,6 @@ class Demoted(Exception):
         super().__init__()
 
 
-def able(instr: Instr) -> bool:
-    """Whether an instruction lowers to scalar operations alone."""
-    name = instr.op.name
-    if name in ("shl", "lshr", "ashr"):
-        return instr.type.bits == 32 and isinstance(instr.operands[1], Constant)
-    simple = ("add", "sub", "mul", "and", "or", "xor", "icmp", "trunc", "zext", "sext", "ptr_add", "ptrtoint")
-    return name in (*simple, "inttoptr", "space_cast", "barrier") and not instr.type.is_float
-
-
 class Flow:
     """Builds the line of items of a kernel."""
 
@@ -123,6 +118,7 @@ class Flow:
         self.lanes_only = lanes_only
         self.structure = Structure(self.cfg, self.loops)
         self.structure.decide(lambda value, block: not self._is_scalar_at(value, block))
+        lowering.is_scalar = lambda source: isinstance(source, int) or source in self.scalars
         self.items: list[Item] = []
         self.scalars: set[Word] = set()
         self.variables: set[Word] = set()
@@ -150,14 +146,8 @@ class Flow:
         for parameter in self.kernel.params:
             memory.load_parameter(self.lower, self.kernel, parameter)
         self._take_steps()
-        self._start_mask()
         self._tree(self.structure.entry)
         return self.items
-
-    def _start_mask(self) -> None:
-        """Merged blocks beyond the end of the grid have no active lane."""
-        if self.kernel.merge > 1:
-            self.mask = self._taken(threads.inside_grid(self.lower))
 
     # --- values that leave divergent loops ------------------------------------------------------------------------
 
@@ -318,6 +308,11 @@ class Flow:
 
     def _instruction(self, instr: Instr) -> None:
         self.lower.location = instr.location
+        if instr in self.lower.splits.hidden:
+            return
+        if instr in self.lower.splits.basis:
+            self._basis(instr)
+            return
         if instr.effect is Effect.BLOCK:
             if instr.op.name != "barrier":
                 raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
@@ -337,6 +332,11 @@ class Flow:
                 raise Demoted(instr)
         self._keep_left(instr)
 
+    def _basis(self, instr: Instr) -> None:
+        """A number of the layout that addresses are made of."""
+        self.lower.give(instr, memory.basis(self.lower, self.lower.splits.basis[instr]))
+        self._take_steps()
+
     def _keep_left(self, value: BlockParam | Instr) -> None:
         """What is used behind a divergent loop is kept as each lane leaves it."""
         if value in self._left:
@@ -345,9 +345,12 @@ class Flow:
 
     def _take_steps(self) -> None:
         """Move the steps of the lowering into the line: copies and what is known already are left out."""
-        for step in self.lower.steps:
+        steps, self.lower.steps = self.lower.steps, []
+        for step in steps:
+            if isinstance(step, Access) and step.value is not None and step.is_row and self.mask is not None:
+                memory.by_lane(self.lower, step)
+                self._take_steps()
             self._take(step)
-        self.lower.steps.clear()
 
     def _taken(self, source: Source) -> Word:
         """Take the steps that make a value; the word that it is then."""
@@ -358,7 +361,7 @@ class Flow:
 
     def _take(self, step: Step) -> None:
         if isinstance(step, Access | Atomic | Ballot):
-            step.mask = self.mask
+            step.mask = None if isinstance(step, Access) and step.is_harmless else self.mask
         for_each_read(step, self._resolved)
         if isinstance(step, Pe) and step.text == "MOVE.U32":
             self._copies[step.result] = step.reads[0].source
@@ -371,11 +374,16 @@ class Flow:
                     self._copies[step.result] = scope[key]
                     return
             self._known[-1][key] = step.result
-        stays = self._present in self.lanes_only and not isinstance(step, Scalar)
+        stays = self._stays() and not isinstance(step, Scalar)
         made = None if stays else as_scalar(step, self.scalars)
         if isinstance(made, ScalarOp) and self._present is not None:
             self.origin[made.result] = self._present
         self.items.append(made or step)
+
+    def _stays(self) -> bool:
+        """Whether what the present instruction computes is left to the lanes; not so the addresses of accesses."""
+        present = self._present
+        return present in self.lanes_only and not (isinstance(present, Instr) and present.effect in _ACCESSES)
 
     def _key(self, step: Step) -> object:
         """What tells two steps with the same result; None for those that must stay apart."""
@@ -387,7 +395,7 @@ class Flow:
             return None
         if any(read.source in self.variables for read in step.reads if isinstance(read.source, Word)):
             return None
-        return step.text, step.reads, step.makes
+        return step.text, step.reads, step.makes, self._stays()
 
     def _conditional(self, block: Block) -> None:
         end = block.terminator

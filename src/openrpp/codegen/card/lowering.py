@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from openrpp.codegen.card.layout import Layout
+from openrpp.codegen.card.origins import Origins
+from openrpp.codegen.card.splits import Splits
 from openrpp.codegen.card.steps import Part, Pe, Read, Source, Step, Word
 from openrpp.codegen.card.values import Values
 from openrpp.codegen.errors import Unsupported
-from openrpp.kir.ir import Instr, Kernel, Value
+from openrpp.kir.ir import Instr, Kernel, Parameter, Value
 from openrpp.kir.location import Location
 
 ALL_ONES = 0xFFFF_FFFF
@@ -29,6 +32,15 @@ class Places:
     direct: int = 0  # words of the parameter area that are FRAM words too
     biased: Mapping[int, int] = field(default_factory=dict[int, int])
     near: bool = False  # every pointer leads to SRAM: its low word is the address
+    sram: frozenset[str] = frozenset()  # pointer parameters and variables that lie in SRAM
+
+    def root(self, kernel: Kernel, value: Value) -> int:
+        """Where the address of a buffer lies in the parameter area; -1 if it does not."""
+        if isinstance(value, Parameter) and not value.is_by_value:
+            return self.params[kernel.params.index(value)]
+        if isinstance(value, Instr) and value.op.name == "global_addr":
+            return self.symbols.get(str(value.attr("symbol")), -1)
+        return -1
 
 
 @dataclass(slots=True)
@@ -42,6 +54,21 @@ class Lowering:
     steps: list[Step] = field(default_factory=list[Step])
     location: Location | None = None
     seen: Callable[[Value], tuple[Source, ...]] | None = None  # how the present block sees values
+    is_scalar: Callable[[Source], bool] | None = None  # whether the sequencer holds a word
+    splits: Splits = field(default_factory=Splits)
+    origins: Origins | None = None
+
+    @property
+    def threads(self) -> int:
+        """Lanes of a block of the card."""
+        x, y, z = self.block
+        return x * y * z * self.kernel.merge
+
+    @property
+    def columns(self) -> tuple[int, int, int]:
+        """The shape that the card gives a block."""
+        x, y = Layout(self.block, self.kernel.merge).columns
+        return x, y, self.threads
 
     # --- operands and results -----------------------------------------------------------------------------------
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from openrpp.codegen.card import wide
 from openrpp.codegen.card.lowering import Lowering, Rule
-from openrpp.codegen.card.steps import Access, Fence, Lane, Memory, Pe, Read, Scalar, Source, Word
+from openrpp.codegen.card.splits import Split
+from openrpp.codegen.card.steps import Access, Fence, Lane, Memory, Pe, Read, Scalar, Source, Where, Word
 from openrpp.codegen.card.values import NEAR, words_of
 from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW
 from openrpp.kir.ir import Instr, Kernel, Parameter, Value
@@ -22,6 +23,8 @@ LOADED_POINTER = (
     "the published chip reaches SRAM only, where a pointer from memory may not lead: pass the buffer as an argument of "
     "the kernel, or use --target ae7100x"
 )
+BIAS = 1 << 31
+"""Distances from the root of a buffer in DDR are signed; what is added to the biased root is not."""
 Address = tuple[Source, ...]
 
 
@@ -38,16 +41,19 @@ class Place:
 
     address: Address
     root: tuple[Source, Source] | None = None
+    where: Where | None = None  # instead of `address`, which is empty then
 
     @property
     def memory(self) -> Memory:
         """Where it leads."""
-        return Memory.SRAM if len(self.address) == 1 and self.root is None else Memory.DDR
+        return Memory.SRAM if len(self.address) < 2 and self.root is None else Memory.DDR
 
     def moved(self, lower: Lowering, offset: int) -> Place:
         """Some bytes further."""
         if not offset:
             return self
+        if self.where is not None:
+            return Place((), self.root, replace(self.where, base=lower.add(self.where.base, offset)))
         if len(self.address) == 1:
             return Place((lower.add(self.address[0], offset),), self.root)
         return Place(wide.add(lower, (self.address[0], self.address[1]), (offset, 0)))
@@ -56,11 +62,27 @@ class Place:
 # --- who ---------------------------------------------------------------------------------------------------------
 
 
-def lane(lower: Lowering) -> Word:
+def lane_number(lower: Lowering) -> Word:
     """The number of the thread in the card's block."""
     result = Word()
     lower.append(Lane(result, lower.location))
     return result
+
+
+def basis(lower: Lowering, name: str) -> Source:
+    """What addresses are made of that kernel IR has no op for: numbers of threads, and starts of memories."""
+    x, y, _ = lower.block
+    if name == "group":
+        return lower.add(scalar(lower, "S28"), parameter_word(lower, lower.places.geometry + 12))
+    if name == "shared":
+        return scalar(lower, SHARED)
+    if name == "s":
+        return group(lower)
+    number = lane_number(lower)
+    if name == "lane":
+        return number
+    row = divided(lower, number, x, lower.threads - 1)
+    return row if name == "row" else divided(lower, row, y, lower.threads // x)
 
 
 def group(lower: Lowering) -> Source:
@@ -68,7 +90,7 @@ def group(lower: Lowering) -> Source:
     x, y, z = lower.block
     if lower.kernel.merge == 1:
         return 0
-    return divided(lower, lane(lower), x * y * z, x * y * z * lower.kernel.merge - 1)
+    return divided(lower, lane_number(lower), x * y * z, x * y * z * lower.kernel.merge - 1)
 
 
 def divided(lower: Lowering, value: Source, divisor: int, most: int) -> Source:
@@ -98,7 +120,7 @@ def fetch(lower: Lowering, kind: Type, place: Place, align: int) -> tuple[Source
     for offset, bits in _pieces(kind, align):
         result = Word()
         at = place.moved(lower, offset)
-        lower.append(Access(at.memory, bits, at.address, result, root=at.root, location=lower.location))
+        lower.append(Access(at.memory, bits, at.address, result, root=at.root, location=lower.location, place=at.where))
         part: Source = result
         if offset % 4:
             part = lower.either(found[offset // 4], lower.shift("SHL.U32", result, offset % 4 * 8))
@@ -118,16 +140,72 @@ def keep(lower: Lowering, kind: Type, sources: tuple[Source, ...], place: Place,
         elif down:
             value = lower.shift("SHR.U32", value, down)
         at = place.moved(lower, offset)
-        lower.append(Access(at.memory, bits, at.address, value=value, root=at.root, location=lower.location))
+        lower.append(
+            Access(at.memory, bits, at.address, value=value, root=at.root, location=lower.location, place=at.where)
+        )
 
 
 def pointed(lower: Lowering, instr: Instr, value: Value) -> Place:
     """Where a pointer leads. Raises Unsupported for a generic one, whose space must be known by now."""
     if value.type.space is Space.GENERIC and not lower.places.near:
         raise lower.unsupported(instr, "the space of a generic pointer must be known here")
-    if lower.places.near:
+    if isinstance(value, Instr) and value in lower.splits.placed:
+        return _placed(lower, lower.splits.placed[value])
+    if lower.places.near or (lower.origins is not None and lower.origins.is_near(value)):
         return Place(lower.sources(value)[:1])
     return _split(lower, value) or Place(lower.sources(value))
+
+
+def _placed(lower: Lowering, split: Split) -> Place:
+    """A split address; in DDR it counts from 2^31 below its root."""
+    root = None if split.root is None else _root_words(lower, lower.places.root(lower.kernel, split.root))
+    base = lower.one(split.base)
+    bias = split.offset + (0 if root is None else BIAS)
+    lane = None if split.lane is None else lower.one(split.lane)
+    if lower.is_scalar is not None and not lower.is_scalar(base):
+        return Place((), root, Where(bias & 0xFFFF_FFFF, lower.add(base, _from_base(lower, split, lane))))
+    rows = None if split.rows is None else tuple(lower.one(stride) for stride in split.rows)
+    return Place((), root, Where(lower.add(base, bias & 0xFFFF_FFFF), lane, split.shift, split.narrow, rows))
+
+
+def _from_base(lower: Lowering, split: Split, lane: Source | None) -> Source:
+    """What lanes add to the base, as a word."""
+    if split.rows is not None:
+        return _counted(lower, tuple(lower.one(stride) for stride in split.rows), split.size)
+    return 0 if lane is None else lower.shift("SHL.U32", lane, split.shift)
+
+
+def _counted(lower: Lowering, rows: tuple[Source, ...], size: int) -> Source:
+    """What the sequential port would add for each lane."""
+    x, y, threads = lower.columns
+    number = lane_number(lower)
+    if not rows:
+        return lower.multiply(number, size)
+    row = divided(lower, number, x, threads - 1)
+    plane = divided(lower, row, y, threads // x)
+    inner = lower.sub(number, lower.multiply(row, x))
+    outer = lower.multiply(lower.sub(row, lower.multiply(plane, y)), rows[0])
+    return lower.multiply(lower.add(inner, lower.add(outer, lower.multiply(plane, rows[1]))), size)
+
+
+def by_lane(lower: Lowering, access: Access) -> None:
+    """Turn an access through the sequential port into one at an address per lane, which a mask may go with."""
+    assert access.place is not None and access.place.rows is not None
+    access.place = Where(access.place.base, _counted(lower, access.place.rows, access.bits // 8))
+
+
+def flat(lower: Lowering, access: Access) -> Source:
+    """An address in SRAM as one word."""
+    place = access.place
+    assert place is not None
+    if place.rows is not None:
+        return lower.add(_counted(lower, place.rows, access.bits // 8), place.base)
+    return place.base if place.lane is None else lower.add(lower.shift("SHL.U32", place.lane, place.shift), place.base)
+
+
+def _root_words(lower: Lowering, offset: int) -> tuple[Source, Source]:
+    start = lower.places.biased[offset]
+    return parameter_word(lower, start), parameter_word(lower, start + 4)
 
 
 def _split(lower: Lowering, value: Value) -> Place | None:
@@ -140,25 +218,15 @@ def _split(lower: Lowering, value: Value) -> Place | None:
     while isinstance(value, Instr) and value.op.name == "ptr_add":
         indices.append(value.operands[1])
         value = value.operands[0]
-    offset = _root_offset(lower, value)
+    offset = lower.places.root(lower.kernel, value)
     if offset not in lower.places.biased or value.type.space in NEAR:
         return None
-    start = lower.places.biased[offset]
-    if start + 8 > 4 * lower.places.direct:
+    if lower.places.biased[offset] + 8 > 4 * lower.places.direct:
         return None  # too many parameters: the root is no FRAM word
     distance: Source = 0
     for index in indices:
         distance = lower.add(lower.sources(index)[0], distance)
-    return Place((distance,), (parameter_word(lower, start), parameter_word(lower, start + 4)))
-
-
-def _root_offset(lower: Lowering, value: Value) -> int:
-    """Where the address of a buffer lies in the parameter area; -1 if it does not."""
-    if isinstance(value, Parameter) and not value.is_by_value:
-        return lower.places.params[lower.kernel.params.index(value)]
-    if isinstance(value, Instr) and value.op.name == "global_addr":
-        return lower.places.symbols.get(str(value.attr("symbol")), -1)
-    return -1
+    return Place((distance,), _root_words(lower, offset))
 
 
 def _load(lower: Lowering, instr: Instr) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from openrpp.codegen.card.addresses import split_addresses
 from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
@@ -16,6 +17,7 @@ from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
 from openrpp.codegen.card.naive import Naive
+from openrpp.codegen.card.origins import Origins
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.prologue import set_up
 from openrpp.codegen.card.published.legal import Legal
@@ -26,18 +28,21 @@ from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
 from openrpp.codegen.card.scalars import OutOfScalars
 from openrpp.codegen.card.scheduling import scheduled
 from openrpp.codegen.card.sides import recorded
-from openrpp.codegen.card.steps import Word
+from openrpp.codegen.card.start import block_shape
+from openrpp.codegen.card.steps import Memory, Word
 from openrpp.codegen.card.text import Text, located
 from openrpp.codegen.card.values import Values
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
 from openrpp.isa.program import Kernel as Machine
+from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.floats import ENCODE
 from openrpp.kir.ir import Instr, Kernel, Module, Value
 from openrpp.kir.layout import private_layout, shared_layout, symbols
 from openrpp.kir.location import Location
 from openrpp.kir.ops.form import Effect
 from openrpp.kir.ops.threads import WARP
+from openrpp.kir.passes.copying import clone_kernel
 from openrpp.kir.types import Space
 
 Triple = tuple[int, int, int]
@@ -139,12 +144,12 @@ class _Written:
 def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need], pairs: Sequence[str]) -> _Written:
     """By the optimising back end if it can. Raises Unsupported."""
     try:
-        text, planes, spills = _optimised(kernel, block, places, needed, pairs)
+        text, planes, spills = _optimised(clone_kernel(kernel), block, places, needed, pairs)
     except (NoRoom, Irreducible) as error:
         if places.near:
             raise Unsupported(f"{error}; the published chip needs better", kernel.name, kernel.location) from None
         return replace(_plain(kernel, block, places), notes=(f"{PLAIN}: {error}",))
-    start = set_up(text, pairs)
+    start = block_shape(text, kernel, block, places) + set_up(text, pairs)
     if places.near and any(POLL in line for line in text.lines):
         start += prepare_votes(places.geometry)
     return _Written(text, start, planes, spills)
@@ -155,7 +160,7 @@ def _plain(kernel: Kernel, block: Triple, places: Places) -> _Written:
     if places.near:
         sentence = "the plain back end writes no programs for the published chip"
         raise Unsupported(sentence, kernel.name, kernel.location)
-    plain = Naive(kernel, Lowering(kernel, block, Values(), places))
+    plain = Naive(kernel, Lowering(kernel, block, Values(), places, origins=_origins(kernel, places)))
     plain.run()
     return _Written(plain.text, "", plain.planes)
 
@@ -163,11 +168,13 @@ def _plain(kernel: Kernel, block: Triple, places: Places) -> _Written:
 def _optimised(
     kernel: Kernel, block: Triple, places: Places, needed: list[Need], pairs: Sequence[str]
 ) -> tuple[Text, int, int]:
-    """(text, planes, accesses to planes) by the optimising back end."""
+    """(text, planes, accesses to planes) by the optimising back end; the kernel is changed."""
     lanes_only: set[Value] = set()
+    splits = split_addresses(kernel, block, places)
+    origins = _origins(kernel, places)
     threads = block[0] * block[1] * block[2] * kernel.merge
     while True:
-        lowering = Lowering(kernel, block, Values(), places)
+        lowering = Lowering(kernel, block, Values(), places, splits=splits, origins=origins)
         flow = Flow(kernel, lowering, lanes_only)
         try:
             items = without_unused(without_dead(flow.run()))
@@ -183,6 +190,10 @@ def _optimised(
             lanes_only.add(_least_needed(kernel, flow, out))
             continue
         return back.text, len(back.planes), back.spills
+
+
+def _origins(kernel: Kernel, places: Places) -> Origins:
+    return Origins(Cfg(kernel), places.sram, everything=places.near)
 
 
 def _best(items: list[Item], scalars: set[Word], threads: int, published: bool, pairs: Sequence[str]) -> Allocator:
@@ -255,11 +266,14 @@ def compile(
     naive: bool = False,
     target: str = "ae7100x",
     pairs: int | None = None,
+    placement: Mapping[str, Memory] | None = None,
 ) -> Program:
     """A kernel of a module as a program, optimised or by the plain back end. Raises Unsupported.
 
     `pairs` is the number of register pairs that values may take: all that the target has, if it is not given. For the
-    target `ae7100` it has published instructions only, and all pointers and variables lie in SRAM.
+    target `ae7100` it has published instructions only, and all pointers and variables lie in SRAM. Else `placement`
+    says of pointer parameters and variables of the module, by name, where they lie: in DDR unless it says SRAM. Buffers
+    in SRAM keep a distance of 32 KB from its ends, since lanes that are not active may read beside them.
     """
     if target not in TARGETS:
         raise ValueError(f"target {target!r} is not known; there are {', '.join(TARGETS)}")
@@ -268,7 +282,8 @@ def compile(
     kernel = module.kernels[name]
     _check_merging(module, kernel, block)
     places, device, area, _ = _places(module, kernel)
-    places = replace(places, direct=min(area // 4, _DIRECT), near=published)
+    sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
+    places = replace(places, direct=min(area // 4, _DIRECT), near=published, sram=sram)
     names = (PUBLISHED_PAIRS if published else ALL_PAIRS)[:pairs]
     needed: list[Need] = []
     words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))

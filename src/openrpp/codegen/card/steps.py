@@ -43,12 +43,33 @@ class Read:
     part: Part = Part.PAIR
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the lanes of an access go: a scalar address, and what each lane adds to it.
+
+    Attributes:
+        base: a scalar word or a number. In DDR it counts from the root, as `lane` does.
+        lane: a word per lane that is added, None where all lanes go to one place (or `rows` says where).
+        shift: the lane word is shifted left by so many bits first.
+        narrow: the lane word is below 2^16, so that its low half can index a gather.
+        rows: through the sequential port: () for consecutive elements over the whole block, or strides of the rows and
+            planes of the block in elements, (sy, sz): element x + y sy + z sz.
+    """
+
+    base: Source
+    lane: Source | None = None
+    shift: int = 0
+    narrow: bool = False
+    rows: tuple[Source, ...] | None = None
+
+
 @dataclass(slots=True)
 class Pe:
     """An operation of the processing element.
 
     `text` is the mnemonic, `reads` its operands in order. The result is a word (PAIR) or the low half of one (LOW),
-    whose high half means nothing.
+    whose high half means nothing. `loads` are accesses whose results only this operation reads: they take place in its
+    column and pass through MA, MB or MAB.
     """
 
     text: str
@@ -56,6 +77,7 @@ class Pe:
     result: Word
     makes: Part = Part.PAIR
     location: Location | None = None
+    loads: tuple[Access, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,7 +101,11 @@ class Access:
     """A load (`result`) or store (`value`) of 8, 16 or 32 bits by the active lanes.
 
     SRAM addresses are one word. In DDR they are two, or one that is signed and counts from a `root` which is the same
-    in all lanes.
+    in all lanes. Where `place` says more, `address` is empty. `upper` is a second place of 16 bits: then the access is
+    two, of the low and of the high half of the word. `part` is the half that a store of 16 bits takes.
+
+    With `warp`, the scalar address of 512 bytes, a load is the dot product of 8 bf16 values at the place of a lane with
+    its column of those 512 bytes.
     """
 
     memory: Memory
@@ -90,6 +116,27 @@ class Access:
     mask: Word | None = None
     root: tuple[Source, Source] | None = None
     location: Location | None = None
+    place: Where | None = None
+    upper: Where | None = None
+    part: Part = Part.LOW
+    warp: Source | None = None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it goes through the sequential port."""
+        return self.place is not None and self.place.rows is not None
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether a gather adds a 16-bit index to a scalar by itself."""
+        place = self.place
+        is_free = self.memory is Memory.SRAM and self.mask is None and self.warp is None
+        return is_free and place is not None and place.narrow
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether lanes that are not active may take part: they read near those that are, and SRAM goes on there."""
+        return self.value is None and self.is_row
 
 
 @dataclass(slots=True)
@@ -107,6 +154,7 @@ class Atomic:
     location: Location | None = None
     value_high: Source | None = None
     compared_high: Source | None = None
+    place: Where | None = None
 
     @property
     def is_long(self) -> bool:
@@ -162,9 +210,15 @@ def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:
     """Replace each operand of a step by what a function makes of it; masks are left alone."""
     if isinstance(step, Pe):
         step.reads = tuple(Read(work(read.source), read.part) for read in step.reads)
+        for load in step.loads:
+            for_each_read(load, work)
     elif isinstance(step, Access | Atomic):
         step.address = tuple(work(source) for source in step.address)
         step.root = (work(step.root[0]), work(step.root[1])) if step.root else None
+        step.place = _moved(step.place, work)
+        if isinstance(step, Access):
+            step.upper = _moved(step.upper, work)
+            step.warp = work(step.warp) if step.warp is not None else None
         if step.value is not None:
             step.value = work(step.value)
         if isinstance(step, Atomic):
@@ -180,6 +234,14 @@ def _rest_of_atomic(step: Atomic, work: Callable[[Source], Source]) -> None:
         step.value_high = work(step.value_high)
     if step.compared_high is not None:
         step.compared_high = work(step.compared_high)
+
+
+def _moved(place: Where | None, work: Callable[[Source], Source]) -> Where | None:
+    if place is None:
+        return None
+    rows = tuple(work(stride) for stride in place.rows) if place.rows is not None else None
+    lane = work(place.lane) if place.lane is not None else None
+    return Where(work(place.base), lane, place.shift, place.narrow, rows)
 
 
 def operands(step: Step) -> Iterator[Source]:

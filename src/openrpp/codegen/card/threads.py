@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from openrpp.codegen.card.lowering import Lowering, Rule
-from openrpp.codegen.card.memory import PRIVATE, divided, group, lane, parameter_word, scalar
+from openrpp.codegen.card.memory import PRIVATE, divided, group, lane_number, parameter_word, scalar
 from openrpp.codegen.card.steps import Ballot, Fence, Part, Read, Source, Word
 from openrpp.kir.ir import Instr
 from openrpp.kir.ops.threads import AXES
@@ -18,7 +18,7 @@ GRID_WORDS = 4
 def thread(lower: Lowering) -> Source:
     """The number of the thread in its CUDA block."""
     x, y, z = lower.block
-    number = lane(lower)
+    number = lane_number(lower)
     if lower.kernel.merge == 1:
         return number
     return lower.sub(number, lower.multiply(group(lower), x * y * z))
@@ -64,7 +64,7 @@ def _nctaid(lower: Lowering, instr: Instr) -> None:
 
 
 def _warp_lane(lower: Lowering) -> Source:
-    return lower.both(lane(lower), 31)
+    return lower.both(lane_number(lower), 31)
 
 
 def _laneid(lower: Lowering, instr: Instr) -> None:
@@ -73,7 +73,7 @@ def _laneid(lower: Lowering, instr: Instr) -> None:
 
 def _local_addr(lower: Lowering, instr: Instr) -> None:
     places = lower.places
-    own = lower.multiply(lane(lower), places.private_size)
+    own = lower.multiply(lane_number(lower), places.private_size)
     start = lower.add(scalar(lower, PRIVATE), own)
     lower.give(instr, lower.add(start, places.private[str(instr.attr("symbol"))]))
 

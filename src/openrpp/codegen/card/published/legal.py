@@ -14,7 +14,7 @@ from typing import Final
 
 from openrpp.codegen.card.flow import Begin, End, Item, Jump, Label, Vote
 from openrpp.codegen.card.lowering import Lowering
-from openrpp.codegen.card.memory import PARAMS
+from openrpp.codegen.card.memory import PARAMS, flat
 from openrpp.codegen.card.published import lanes, sequencer
 from openrpp.codegen.card.published.expander import Expander, Rule, conditions
 from openrpp.codegen.card.published.reasons import Need, need_of
@@ -113,6 +113,10 @@ class Legal:
             assert need is not None
             self._refuse(need)
             return
+        if item.place is not None and (item.bits == 8 or (item.mask is not None and item.value is None)):
+            self._lower.location = item.location
+            item = replace(item, address=(flat(self._lower, item),), place=None)
+            self._take_steps()
         if item.mask is not None and item.value is None:
             item = replace(item, address=(self._harmless(item, item.mask),), mask=None)
         if item.bits == 8 and item.value is not None:

@@ -23,9 +23,7 @@ def block_shape(text: Text, kernel: Kernel, block: Shape3, places: Places) -> st
     lines = [f"MOVE.U16 {x}, S2", f"MOVE.U16 {y}, S3", f"MOVE.U16 {layout.threads}, S4"]
     if kernel.merge > 1:
         if places.geometry + 16 > 4 * places.direct:
-            sentence = (
-                f"{places.direct} words of parameters leave no room for the grid's extents, which merged blocks need"
-            )
+            sentence = f"{places.direct} words of parameters leave no room for the extents of the grid of merged blocks"
             raise Unsupported(sentence, kernel.name, kernel.location)
         lines += _shortened(kernel.merge, layout.threads // kernel.merge, places.geometry // 4)
     return "\n".join([*lines, "CFGXYZ S2, S3, S4"]) + "\n"

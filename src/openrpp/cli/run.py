@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from openrpp.cli.cuda_run import COMPILED, CudaRequest, is_cuda, run_cuda
+from openrpp.cli.cuda_run import COMPILED, SUFFIXES, CudaRequest, is_cuda, run_cuda
 from openrpp.cli.errors import InputError
 from openrpp.cli.kernel_args import kernel_arg
 from openrpp.cli.launching import SYNTAX, Prepared, Request, launch_options, prepare
@@ -85,9 +85,14 @@ def _refuse(context: click.Context, given: set[str], names: Iterable[str], why: 
 
 
 def _cuda_request(options: dict[str, Any]) -> CudaRequest:
+    from openrpp.arch import load
+    from openrpp.runtime.compiled import PUBLISHED, target_of
+
     flags = [*(f"-I{folder}" for folder in options["include_dirs"]), *(f"-D{macro}" for macro in options["macros"])]
     if options["standard"]:
         flags.append(f"-std={options['standard']}")
+    if options["program"].endswith(SUFFIXES) and target_of(load(options["arch"])) == PUBLISHED:
+        flags.append("-fmad=false")  # the published chip has no float32 FMA
     return CudaRequest(
         program=options["program"],
         kernel=options["kernel"],

@@ -59,7 +59,15 @@ class Part:
 
 
 def run_machine_code(card: Card, call: Call) -> Ran:
-    """Compile a kernel, run it as machine code, and time it."""
+    """Compile a kernel, run it as machine code, and time it.
+
+    Raises CodegenError for a kernel that cannot be compiled, LaunchError where memory or the card do not suffice.
+    """
+    if target_of(card.arch) == PUBLISHED:
+        from openrpp.runtime.staging import needs_staging, run_staged
+
+        if needs_staging(card, call):
+            return run_staged(card, call)
     with loaded(card, call) as found:
         begun, launches = time.perf_counter(), list[LaunchReport]()
         for part in parts(card, call, found):
@@ -67,12 +75,12 @@ def run_machine_code(card: Card, call: Call) -> Ran:
             try:
                 launches.append(card.device.launch(found.program.machine, part.grid, found.block, part.params))
             except Fault as fault:
-                raise _located(fault, call, found.program) from None
+                raise located(fault, call, found.program) from None
         taken = CardTime(tuple(launches), merge=found.merge, notes=found.notes)
         return Ran("", 0, time.perf_counter() - begun, taken)
 
 
-def _located(fault: Fault, call: Call, program: Program) -> KernelFault:
+def located(fault: Fault, call: Call, program: Program) -> KernelFault:
     """A fault with the source line of the column that it happened in."""
     places = program.lines.get(fault.word, ()) if fault.word is not None else ()
     where = fault.place
@@ -146,8 +154,9 @@ def _in_words(program: Program, sizes: tuple[int, int, int, int]) -> str:
 
 def _check_memories(card: Card, call: Call) -> None:
     """Raises LaunchError for a pointer to a memory that the program's accesses do not reach."""
-    kernel, published = call.module.kernels[call.symbol], target_of(card.arch) == PUBLISHED
-    reached, other = (card.device.memory.sram, card.device.memory.ddr)[:: 1 if published else -1]
+    if target_of(card.arch) == PUBLISHED:
+        return  # buffers in DDR are staged
+    kernel, other, reached = call.module.kernels[call.symbol], card.device.memory.sram, card.device.memory.ddr
     for index, (param, value) in enumerate(zip(kernel.params, call.values, strict=True)):
         if param.type.is_pointer and isinstance(value, int) and other.base <= value < other.end:
             where = f"kernel {call.name}, argument {index + 1} ({param.name})"

@@ -23,6 +23,7 @@ from openrpp.runtime.engines import Call, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
 from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
 from openrpp.runtime.schedule import Frontier
+from openrpp.runtime.staging import submit_stages
 from openrpp.runtime.values import Value, pack
 from openrpp.storage import Cache
 
@@ -134,6 +135,8 @@ class ProgramOperation:
             card.untimed += 1
             low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
             return Frontier((schedule.submit(self.name, stream, (low, nominal, high), works),))
+        if taken.stages:
+            return Frontier(submit_stages(schedule, taken, self.name, stream, kind, works))
         for launch in taken.launches:
             plan = kernel_plan(schedule.costs, launch, kind, schedule.hertz)
             works = (schedule.submit(self.name, stream, plan, works),)

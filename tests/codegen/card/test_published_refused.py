@@ -84,5 +84,8 @@ def test_the_answer_says_when_another_target_would_do() -> None:
     program = card.compile(module(), "simple", (32, 1, 1))
     answer = published_answer(module(), program)
     assert not answer.runs and answer.compiles and str(answer).endswith("with --target ae7100: yes")
+    assert str(published_answer(module(), card.compile(module(), "fused", (32, 1, 1)))).endswith(
+        "with --target ae7100: yes (-fmad=false, so that product and sum round by themselves)"
+    )
     published = card.compile(module(), "simple", (32, 1, 1), target="ae7100")
     assert str(published_answer(module(), published)) == "published chip: yes"

@@ -85,8 +85,20 @@ class Program:
     notes: tuple[str, ...] = ()
     records: Records | None = None
 
-    def area(self, grid: Triple, args: Sequence[Argument], addresses: Mapping[str, int], first: int = 0) -> bytes:
-        """The parameter area of a launch. `first` is the index of its first block along x."""
+    def area(
+        self,
+        grid: Triple,
+        args: Sequence[Argument],
+        addresses: Mapping[str, int],
+        first: int = 0,
+        row: int = 0,
+        layer: int = 0,
+    ) -> bytes:
+        """The parameter area of a launch.
+
+        `first` is the index of its first block along x, `row` and `layer` those along y and z, which programs for the
+        published chip take into account, since their launches may be parts of a grid.
+        """
         found = bytearray(self.area_bytes)
         for parameter, arg, offset in zip(self.kernel.params, args, self.places.params, strict=True):
             if isinstance(arg, bytes):
@@ -101,7 +113,7 @@ class Program:
         for offset, biased in self.places.biased.items():
             (address,) = struct.unpack_from("<Q", found, offset)
             struct.pack_into("<Q", found, biased, (address - (1 << 31)) & ((1 << 64) - 1))
-        struct.pack_into("<6I", found, self.places.geometry, *grid, first, 1, 0)
+        struct.pack_into("<8I", found, self.places.geometry, *grid, first, 1, 0, row, layer)
         return bytes(found)
 
 

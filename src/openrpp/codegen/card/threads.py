@@ -11,8 +11,6 @@ from openrpp.kir.ir import Instr
 from openrpp.kir.ops.threads import AXES
 
 BLOCK_INDEX = {"x": "S28", "y": "S29", "z": "S30"}
-GRID_WORDS = 4
-"""Words of the geometry in the parameter area: the grid's extents, then the first block along x of this launch."""
 
 
 def thread(lower: Lowering) -> Source:
@@ -52,7 +50,15 @@ def _tid(lower: Lowering, instr: Instr) -> None:
 
 def _ctaid(lower: Lowering, instr: Instr) -> None:
     axis = str(instr.attr("axis"))
-    lower.give(instr, _block_x(lower) if axis == "x" else scalar(lower, BLOCK_INDEX[axis]))
+    if axis == "x":
+        lower.give(instr, _block_x(lower))
+        return
+    index = scalar(lower, BLOCK_INDEX[axis])
+    if not lower.places.near:
+        lower.give(instr, index)
+        return
+    first = parameter_word(lower, lower.places.geometry + (24 if axis == "y" else 28))
+    lower.give(instr, lower.add(index, first))
 
 
 def _ntid(lower: Lowering, instr: Instr) -> None:

@@ -56,7 +56,8 @@ class Facts:
     """What is known of the launch: shapes, and ranges of parameters by name.
 
     `indices_fit`: gridDim x blockDim is at most `INDEX_LIMIT` along every axis, which whoever launches has to check.
-    `most_blocks` bounds a grid that is not known; the card's own limit is `CARD_GRID`.
+    `most_blocks` bounds a grid that is not known; the card's own limit is `CARD_GRID`. `blocks` are the block indices
+    of a part of the grid, along each axis, if only that part is meant.
     """
 
     block: Triple | None = None
@@ -64,6 +65,7 @@ class Facts:
     indices_fit: bool = False
     most_blocks: Triple = GRID
     params: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
+    blocks: tuple[Interval, Interval, Interval] | None = None
 
 
 class Ranges:
@@ -74,6 +76,7 @@ class Ranges:
         self.facts: Final = facts or Facts()
         self.counters: Final[dict[Value, Counter]] = counters(cfg, loops or Loops(cfg))
         self._known: dict[Value, Interval] = {}
+        self._seen: dict[tuple[Value, Block], Interval] = {}
         self._depth = 0
         for value in cfg.definitions:  # in reverse postorder, which keeps the recursion shallow
             self.of(value)
@@ -114,6 +117,22 @@ class Ranges:
         found = self.of(value)
         for condition, holds in self._conditions(block):
             found = self._narrowed(found, value, condition, holds)
+        return found
+
+    def seen(self, value: Value, block: Block) -> Interval:
+        """As `within`, and what the value is computed from is narrowed too."""
+        known = self._seen.get((value, block))
+        if known is not None:
+            return known
+        found = self.within(value, block)
+        operands = value.operands if isinstance(value, Instr) and value.op.name in _NARROWED else []
+        if isinstance(value, Instr) and operands and all(item.type.is_int for item in operands):
+            parts = [self.seen(item, block) for item in operands]
+            rule = _EXACT.get(value.op.name)
+            better = _clipped(rule(value, parts), value) if rule else _RULES[value.op.name](value, parts)
+            if better is not None and better.low <= found.high and better.high >= found.low:
+                found = Interval(max(found.low, better.low), min(found.high, better.high))
+        self._seen[value, block] = found
         return found
 
     def _computed(self, value: Value, full: Interval) -> Interval:
@@ -188,6 +207,8 @@ class Ranges:
     def _geometry(self, instr: Instr) -> Interval:
         axis = AXES.index(str(instr.attr("axis")))
         of_block = instr.op.name in ("tid", "ntid")
+        if instr.op.name == "ctaid" and self.facts.blocks:
+            return self.facts.blocks[axis]
         known = self.facts.block if of_block else self.facts.grid
         limit = known[axis] if known else (THREADS if of_block else self.facts.most_blocks)[axis]
         if instr.op.name in ("tid", "ctaid"):
@@ -344,6 +365,8 @@ def _count(instr: Instr, r: list[Interval]) -> Interval | None:
 _EXACT: Final[dict[str, Callable[[Instr, list[Interval]], Interval]]] = {
     **{"add": _add, "sub": _sub, "mul": _mul, "shl": _shl},
 }
+_NARROWED: Final = ("add", "sub", "mul", "shl", "lshr", "ashr", "sext", "zext", "trunc", "smin", "smax")
+"""Ops whose results `Ranges.seen` computes anew."""
 _RULES: Final[dict[str, Rule]] = {
     **{"and": _and, "or": _or, "xor": _or, "lshr": _lshr},
     **{"ashr": _ashr, "urem": _urem, "srem": _srem, "udiv": _udiv, "sdiv": _udiv, "smin": _smin, "smax": _smax},

@@ -14,12 +14,14 @@ from openrpp.kir.ir import Module
 class PublishedAnswer:
     """What a program needs beyond the published chip, and whether the kernel compiles for it with `target="ae7100"`.
 
-    `missing` are the instructions of the program as it is; `refusals` the sentences of the compile, empty if it works.
+    `missing` are the instructions of the program as it is; `refusals` the sentences of the compile, empty if it works,
+    or would work if products and sums rounded by themselves (`unfused`), as `rpp compile --target ae7100` has it.
     """
 
     missing: tuple[Need, ...]
     groups: tuple[str, ...]
     refusals: tuple[str, ...]
+    unfused: bool = False
 
     @property
     def runs(self) -> bool:
@@ -36,7 +38,8 @@ class PublishedAnswer:
             return "published chip: yes"
         used = f"it uses {', '.join(self.groups)}"
         if self.compiles:
-            return f"published chip: no, because {used}; with --target ae7100: yes"
+            how = " (-fmad=false, so that product and sum round by themselves)" if self.unfused else ""
+            return f"published chip: no, because {used}; with --target ae7100: yes{how}"
         return f"published chip: no, because {used}; with --target ae7100: no, because {'; '.join(self.refusals)}"
 
 
@@ -49,6 +52,8 @@ def published_answer(module: Module, program: Program) -> PublishedAnswer:
     try:
         compile(module, kernel.name, program.block, target=PUBLISHED)
     except Lacking as lacking:
+        if all(need.group == "fma32" for need in lacking.missing):
+            return PublishedAnswer(program.needs, groups, (), unfused=True)
         return PublishedAnswer(program.needs, groups, tuple(f"{need}: {need.advice}" for need in lacking.missing))
     except Unsupported as error:
         where = f"{error.location}: " if error.location else ""

@@ -1,6 +1,6 @@
 """Votes on the published chip: lanes set a flag in SRAM, a transfer carries it to parameter memory.
 
-Two words behind the geometry of the parameter area serve them: a 1, and the flag.
+Two words behind the grid in the parameter area serve them: a 1, and the flag.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 from openrpp.arch import load
 from openrpp.codegen.card.text import Text
 
-AREA_TAIL: Final = 24
+AREA_TAIL: Final = 32
 """Bytes of the parameter area from the geometry on."""
 POLL: Final = "POLL.CHN1"
 _ONE, _FLAG = 16, 20

@@ -209,4 +209,4 @@ def test_streams_that_overlap_give_bars_that_do_not(tmp_path: Path) -> None:
 
 def test_cuda_sources_have_no_trace_yet(rpp: Rpp) -> None:
     result = rpp("trace", "k.cu", "--block", "1", "-o", "t.json")
-    assert result.exit_code == 2 and "the card time of CUDA is not known" in result.stderr
+    assert result.exit_code == 2 and "there is no trace of CUDA yet; 'rpp run' has its card time" in result.stderr

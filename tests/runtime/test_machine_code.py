@@ -10,6 +10,7 @@ import pytest
 from openrpp.codegen.errors import Unsupported
 from openrpp.kir import parse_module
 from openrpp.machine import LaunchError
+from openrpp.machine.report import Span
 from openrpp.runtime import Card, Event, KernelFault, Program
 from openrpp.runtime.merging import merges
 from openrpp.storage import Cache
@@ -81,6 +82,22 @@ kernel @spin(%x: ptr.global) {
   ret
 }
 
+kernel @until(%x: ptr.global) {
+^entry:
+  %t = tid axis=x : i32
+  %o = shl %t, 2:i32 : i32
+  %p = ptr_add inbounds %x, %o : ptr.global
+  br ^loop
+^loop:
+  %v = load align=4 %p : i32
+  %w = lshr %v, 1:i32 : i32
+  store align=4 %w, %p
+  %c = icmp pred=ne %w, 0:i32 : i1
+  cbr %c, ^loop, ^out
+^out:
+  ret
+}
+
 kernel @lines(%x: ptr.global) {
 ^entry:
   grid_barrier  !"sums.cu":30:3
@@ -105,15 +122,18 @@ def _card(arch: str | Path = "ae7100x", engine: str = "reference") -> Card:
 @pytest.mark.parametrize("blocks", [1, 3, 9, 40])
 def test_a_launch_gives_what_the_interpreter_gives_and_has_card_time(blocks: int, store: Cache) -> None:
     results: list[list[int]] = []
-    for engine in ("reference", "interpreter"):
+    times: list[Span | None] = []
+    for engine in ("reference", "native", "interpreter"):
         card = _card(engine=engine)
         x = card.array(np.arange(blocks * 64, dtype=np.int32))
         y = card.array(np.zeros(blocks * 64, np.int32))
         report = _program(card, store)["add"](blocks, 64, blocks * 64 - 5, x, y)
         assert report is not None and report.engine == engine
-        assert (report.seconds is None) == (engine == "interpreter")
+        assert card.untimed == (engine != "reference")
         results.append(y.numpy().tolist())
-    assert results[0] == results[1]
+        times.append(report.seconds)
+    assert results[0] == results[1] == results[2]
+    assert times[0] is not None and times[0] == times[1] == times[2]
 
 
 def test_blocks_are_merged_where_the_ring_would_idle(store: Cache) -> None:
@@ -148,6 +168,32 @@ def test_card_time_is_on_the_clock(store: Cache) -> None:
     assert span.nominal == pytest.approx(report.seconds.nominal + launch.nominal)
     assert span.low < span.nominal < span.high
     assert report.as_dict()["seconds"]["nominal"] == report.seconds.nominal
+
+
+@pytest.mark.parametrize("engine", ["native", "interpreter"])
+def test_a_card_may_put_time_on_its_clock_whichever_engine_runs(engine: str, store: Cache) -> None:
+    spans: list[Span] = []
+    for card in (Card("ae7100x", engine, timed=True), _card()):
+        x = card.array(np.arange(640, dtype=np.int32))
+        before = Event().record(card.default_stream)
+        _program(card, store)["turn"](10, 64, x)
+        spans.append(Event().record(card.default_stream).elapsed(before))
+        assert card.untimed == 0
+    assert spans[0] == spans[1] and spans[0].nominal > 0
+
+
+def test_why_there_is_no_card_time(store: Cache) -> None:
+    card = _card(engine="native")
+    x = card.array(np.arange(64, dtype=np.int32))
+    program = _program(card, store)
+    report = program["until"](1, 64, x)
+    assert report is not None and report.seconds is None
+    assert "not known: kernel until cannot be timed without running it: the vote" in report.taken.reason
+    assert report.as_dict()["seconds_note"] == report.taken.reason
+    event, later = Event().record(card.default_stream), Event()
+    program["until"](1, 64, x)
+    with pytest.raises(LaunchError, match="a card made with timed=True"):
+        later.record(card.default_stream).elapsed(event)
 
 
 def test_a_long_grid_takes_several_launches(tmp_path: Path, store: Cache) -> None:

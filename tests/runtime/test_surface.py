@@ -40,6 +40,6 @@ def test_public_names_of_the_runtime() -> None:
     assert public(runtime.ProgramFunction) == {"check"}
     assert public(runtime.Program) == {"get", "items", "keys", "values"}
     assert public(runtime.ProgramReport) == {
-        "as_dict", "dropped", "output", "seconds",
+        "as_dict", "dropped", "output", "seconds", "taken", "timer",
     }  # fmt: skip
     assert public(runtime.Module) == {"get", "items", "keys", "values"}

@@ -30,7 +30,9 @@ arguments are given in order by --arg, or by name; arrays go to DDR. --arg [NAME
   out=zeros:float32:16x32          an array of zeros, ones, arange or random values of a dtype and shape
   @x, @x+BYTES, null               the address of array x, the null pointer
   bytes:0000803f, p.npy            a struct by value: its bytes, or an array of its size
-Card time is not known for CUDA yet: it needs the card's machine code. What the kernel prints goes to standard output.
+Card time is that of its machine code: of the launch itself with --engine reference, else walked without data, where
+no loop depends on data. A PROG that ends in .rpp is a compiled program of 'rpp compile'. What the kernel prints goes
+to standard output.
 
 \b
 Examples:

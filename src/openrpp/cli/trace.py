@@ -42,9 +42,7 @@ def command(output: str, max_events: int, as_json: bool, **options: Any) -> None
     from openrpp.cli.arrays import check_writable
 
     if is_cuda(options["program"]):
-        from openrpp.runtime.program import UNTIMED
-
-        raise InputError(f"{options['program']}: the card time of CUDA is {UNTIMED}; 'rpp run' runs it")
+        raise InputError(f"{options['program']}: there is no trace of CUDA yet; 'rpp run' has its card time")
     from openrpp.report.trace import TraceWriter
 
     check_writable(output)

@@ -53,6 +53,9 @@ class Card:
             `interpreter` is the definition of kernel IR, thread by thread. Programs in machine code run on the
             reference engine in any case.
         workers: threads of the native engine, one per core by default.
+        timed: put the card time of kernels of kernel IR on the clock where another engine than `reference` runs them.
+            Their machine code is compiled and walked for that, which takes host time; otherwise a report does so when
+            its card time is asked for.
         strict, order, seed, check, max_words: see `openrpp.machine.Device`.
         keep_timeline: keep every record in `timeline`; a long-running program that only `watch`es may do without.
 
@@ -75,12 +78,14 @@ class Card:
         max_words: int = 1 << 28,
         keep_timeline: bool = True,
         workers: int | None = None,
+        timed: bool = False,
     ) -> None:
         check_engine(engine)
         if workers is not None and workers < 1:
             raise LaunchError(f"{workers} workers; the native engine needs at least one")
         self.engine = engine
         self.workers = workers
+        self.timed = timed
         self.untimed = 0
         self.device = Device(arch, "reference", strict, order=order, seed=seed, check=check, max_words=max_words)
         self.arch = self.device.card

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openrpp.codegen.card import Program
-from openrpp.codegen.errors import Unsupported
+from openrpp.codegen.card.records import RECORDS, Told
+from openrpp.codegen.errors import CodegenError, Unsupported
 from openrpp.machine.faults import Fault, LaunchError
 from openrpp.machine.launch import Triple
 from openrpp.machine.report import LaunchReport
@@ -20,6 +21,7 @@ from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.compiled import PUBLISHED, Form, compiled, target_of
 from openrpp.runtime.engines import Call, Ran
 from openrpp.runtime.errors import KernelFault, OutOfMemory
+from openrpp.runtime.interpreter import CardMemory
 from openrpp.runtime.merging import merges
 
 if TYPE_CHECKING:
@@ -28,13 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A program with SRAM for a launch: addresses of planes, parameter area, shared and private memory."""
+    """A program with memory for a launch.
+
+    Addresses of planes, parameter area, shared and private memory in SRAM, of the records in DDR (0 if it has none).
+    """
 
     program: Program
     planes: int
     area: int
     shared: int
     private: int
+    records: int
     notes: tuple[str, ...]
 
     @property
@@ -51,11 +57,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Part:
-    """A launch of the card: its blocks, its FRAM words, and what stands in the parameter area."""
+    """A launch of the card: its blocks and its FRAM words."""
 
     grid: Triple
     params: list[int]
-    area: bytes
 
 
 def run_machine_code(card: Card, call: Call) -> Ran:
@@ -71,13 +76,40 @@ def run_machine_code(card: Card, call: Call) -> Ran:
     with loaded(card, call) as found:
         begun, launches = time.perf_counter(), list[LaunchReport]()
         for part in parts(card, call, found):
-            card.device.write(found.area, np.frombuffer(part.area, np.uint8))
             try:
                 launches.append(card.device.launch(found.program.machine, part.grid, found.block, part.params))
             except Fault as fault:
                 raise located(fault, call, found.program) from None
         taken = CardTime(tuple(launches), merge=found.merge, notes=found.notes)
-        return Ran("", 0, time.perf_counter() - begun, taken)
+        told = _told(card, call, found)
+        return Ran(told.output, told.dropped, time.perf_counter() - begun, taken)
+
+
+def foreseen_time(card: Card, call: Call) -> CardTime:
+    """What a launch would take on the card, from its machine code and without data; why that is not known otherwise."""
+    try:
+        with loaded(card, call) as found:
+            apart = [(found.planes, found.planes + found.program.planes_bytes)]
+            apart.append((found.area, found.area + found.program.area_bytes))
+            launches = tuple(
+                card.device.time(found.program.machine, part.grid, found.block, part.params, apart=apart)
+                for part in parts(card, call, found)
+            )
+            return CardTime(launches, merge=found.merge, notes=found.notes)
+    except (LaunchError, CodegenError) as error:
+        return CardTime(reason=f"not known: {error.sentence if isinstance(error, CodegenError) else error}")
+
+
+def _told(card: Card, call: Call, found: Loaded) -> Told:
+    """What a kernel printed. Raises KernelFault where it stopped."""
+    if found.program.records is None:
+        return Told("", 0, "", None)
+    content = card.device.memory.view(found.records, found.program.records.bytes).tobytes()
+    memory = CardMemory(card, call.variables)
+    told = found.program.records.read(content, call.grid, call.block, memory.text)
+    if told.stopped:
+        raise KernelFault(call.name, told.stopped, str(told.location) if told.location else "", told.output)
+    return told
 
 
 def located(fault: Fault, call: Call, program: Program) -> KernelFault:
@@ -100,10 +132,16 @@ def loaded(card: Card, call: Call) -> Generator[Loaded]:
     """
     found = _placed(card, call)
     try:
+        if found.program.records is not None:
+            size = found.program.records.bytes
+            found = replace(found, records=card.pools["ddr"].allocate(size))
+            card.device.memory.view(found.records, size)[:] = 0
         yield found
     finally:
         for address in (found.planes, found.area, found.shared, found.private):
             card.pools["sram"].release(address)
+        if found.records:
+            card.pools["ddr"].release(found.records)
 
 
 def _placed(card: Card, call: Call) -> Loaded:
@@ -124,7 +162,8 @@ def _placed(card: Card, call: Call) -> Loaded:
             program.private_bytes,
         )
         try:
-            return Loaded(program, *_reserved(card.pools["sram"], sizes), notes=tuple(notes))
+            places = _reserved(card.pools["sram"], sizes)
+            return Loaded(program, *places, records=0, notes=(*program.notes, *notes))
         except OutOfMemory as error:
             if merge == 1:
                 raise LaunchError(f"kernel {call.name}: {_in_words(program, sizes)}: {error}") from None
@@ -181,11 +220,16 @@ def _program(card: Card, call: Call, merge: int) -> Program:
 
 
 def parts(card: Card, call: Call, found: Loaded) -> Iterator[Part]:
-    """The launches of the card that a grid takes: one, unless it is longer than the card's grids."""
+    """The launches of the card that a grid takes: one, unless it is longer than the card's grids.
+
+    Each finds the parameter area filled for it.
+    """
     program, (columns, rows, layers) = found.program, call.grid
+    addresses = {**call.variables, RECORDS: found.records}
     groups, most = -(-columns // found.merge), card.arch.limits.grid.value
     for first in range(0, groups, most):
-        area = program.area(call.grid, call.values, call.variables, first)
+        area = program.area(call.grid, call.values, addresses, first)
+        card.device.write(found.area, np.frombuffer(area, np.uint8))
         words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
         params = [found.planes, found.area, found.shared, found.private, *words]
-        yield Part((min(most, groups - first), rows, layers), params, area)
+        yield Part((min(most, groups - first), rows, layers), params)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from openrpp.runtime.compiled import PUBLISHED, target_of
 from openrpp.runtime.costs import LaunchKind, kernel_plan
 from openrpp.runtime.engines import Call, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
+from openrpp.runtime.machine_code import foreseen_time
 from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
 from openrpp.runtime.schedule import Frontier
 from openrpp.runtime.staging import submit_stages
@@ -33,16 +35,13 @@ if TYPE_CHECKING:
     from openrpp.runtime.card import Card
     from openrpp.runtime.stream import Stream
 
-UNTIMED: Final = "not known: the engine runs the kernel without the card's machine code"
-"""Why a launch of kernel IR has no card time."""
-
 
 @dataclass(frozen=True)
 class ProgramReport:
     """One launch of kernel IR.
 
-    `engine` ran it in `host_seconds` of host time, after `compile_seconds` in which it was made ready; `taken` is what
-    it takes on the card. `output` is what it printed; `dropped` printf calls found no room.
+    `engine` ran it in `host_seconds` of host time, after `compile_seconds` in which it was made ready. `output` is what
+    it printed; `dropped` printf calls found no room.
     """
 
     kernel: str
@@ -53,7 +52,16 @@ class ProgramReport:
     compile_seconds: float
     output: str = ""
     dropped: int = 0
-    taken: CardTime = field(default_factory=lambda: CardTime(reason=UNTIMED))
+    timer: Callable[[], CardTime] = field(default=CardTime, repr=False, compare=False)
+
+    @property
+    def taken(self) -> CardTime:
+        """What it takes on the card.
+
+        Where another engine than `reference` ran it, its machine code is compiled and walked when this is first asked
+        for.
+        """
+        return self.timer()
 
     @property
     def seconds(self) -> Span | None:
@@ -123,15 +131,18 @@ class ProgramOperation:
         begun = time.perf_counter()
         ran = engine_named(card.engine)(card, call)
         readied = time.perf_counter() - begun - ran.seconds
+        taken = ran.taken or (foreseen_time(card, call) if card.timed else None)
+        timer = cache(lambda: taken or foreseen_time(card, call))
         report = ProgramReport(
-            self.name, call.grid, call.block, card.engine, ran.seconds, readied, ran.output, ran.dropped,
-            ran.taken or CardTime(reason=UNTIMED),
-        )  # fmt: skip
-        return self._scheduled(card, report.taken, before, stream, kind), report
+            self.name, call.grid, call.block, card.engine, ran.seconds, readied, ran.output, ran.dropped, timer
+        )
+        return self._scheduled(card, taken, before, stream, kind), report
 
-    def _scheduled(self, card: Card, taken: CardTime, before: Frontier, stream: str, kind: LaunchKind) -> Frontier:
+    def _scheduled(
+        self, card: Card, taken: CardTime | None, before: Frontier, stream: str, kind: LaunchKind
+    ) -> Frontier:
         schedule, works = card.schedule, before.all
-        if not taken.launches:
+        if taken is None or not taken.launches:
             card.untimed += 1
             low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
             return Frontier((schedule.submit(self.name, stream, (low, nominal, high), works),))

@@ -11,7 +11,7 @@ from openrpp.machine.report import LaunchReport, Span
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.errors import CaptureError
 from openrpp.runtime.operations import CopyOperation, KernelOperation
-from openrpp.runtime.program import UNTIMED, Operation, ProgramOperation, ProgramReport
+from openrpp.runtime.program import Operation, ProgramOperation, ProgramReport
 from openrpp.runtime.schedule import Frontier, Work
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class Event:
         """
         start, end = since.synchronize(), self.synchronize()
         if self._untimed != since._untimed:
-            raise LaunchError(f"the card time between the events is not known: that of a kernel is {UNTIMED}")
+            how = "a card made with timed=True, or engine='reference', puts kernels of kernel IR on its clock"
+            raise LaunchError(f"the card time between the events is not known, since a kernel took none; {how}")
         return Span(end.low - start.low, end.nominal - start.nominal, end.high - start.high)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from openrpp.kir.errors import TypeMismatch
 from openrpp.kir.ir import Block, Edge, Exit, Instr, Kernel, Terminator, Value, constant
@@ -26,7 +27,7 @@ class Builder:
         self.current = block or (kernel.blocks[-1] if kernel.blocks else kernel.block("entry"))
         self.location: Location | None = None
 
-    def at(self, block: Block) -> Builder:
+    def at(self, block: Block) -> Self:
         """Go on at the end of a block."""
         self.current = block
         return self

@@ -65,6 +65,8 @@ class Walk:
         self.parameters = WalkedParameters(memory, bank, self.cells, self.loops)
         self.fetch = 0
         self.shape: Shape = (launch.block[0], launch.block[1], launch.threads)
+        self.shapes: dict[Shape, None] = {}  # those that CFGXYZ has set, in order
+        self.terms: set[int] = set()  # lengths of dots
         self.pattern: Pattern = uniform(card.limits.threads.value)
         self.ports = Ports.of(card)
         self.numerics = Numerics.from_choices(card.choices)
@@ -250,6 +252,7 @@ class Walk:
         if not 1 <= n <= self.card.limits.threads.value:
             raise WalkError(f"CFGXYZ sets {n} threads; a block has 1 to {self.card.limits.threads.value}")
         self.shape = (x, y, n)
+        self.shapes[self.shape] = None
 
     # --- parameter memory -----------------------------------------------------------------------------------------
 
@@ -319,7 +322,9 @@ class Walk:
             if found is None:
                 lanes, scalars = self.shape[2], dict(zip(needs, values, strict=True))
                 passes = port.passes(self.shape, self.pattern, scalars)
-                item = ColumnItem(column, self.fetch + words, lanes, -(-lanes // WARP), passes, port.terms(scalars))
+                terms = port.terms(scalars)
+                self.terms |= {terms} if terms else set[int]()
+                item = ColumnItem(column, self.fetch + words, lanes, -(-lanes // WARP), passes, terms)
                 found = known[key] = item, port.after(self.shape, self.pattern, scalars)
             item, self.pattern = found
             items.append(item)

@@ -65,4 +65,4 @@ def partition(block: Triple, limit: int, least: int = 1) -> Geometry:
         if lanes % bx == 0:
             return Geometry(block, lanes, lanes // bx, True)
         lanes //= 2
-    return Geometry(block, min(limit, 32), 1, False)
+    return Geometry(block, min(limit, 32), 1, bx == threads)

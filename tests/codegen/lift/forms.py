@@ -20,6 +20,7 @@ INPUT, INDEX, OUTPUT, WARP = 0x0410_0000, 0x0420_0000, 0x0430_0000, 0x0440_0000
 DDR_IN, DDR_OUT = 0x1000_1000, 0x1002_0000
 SLOT = 2048
 BLOCK = (LANES // 2, 2, 1)
+HALVES = ("IA", "IB", "IC", "ID", "IE", "IF", "IG", "IH", "II", "IJ", "IK", "IL", "IM", "IN", "IO", "IP")
 _SPECIAL = (
     0x0000_0000, 0x8000_0000, 0x3F80_0000, 0xBF80_0000, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0x0000_0001,
     0x807F_FFFF, 0x0080_0000, 0x7F7F_FFFF, 0x4F00_0000, 0xCF00_0000, 0x4780_0000, 0x4380_0000, 0xC300_0000,
@@ -75,8 +76,8 @@ class Forms:
 
     def vectors(self) -> None:
         """New values of all vector registers."""
-        for number, name in enumerate(("IA", "IB", "IC", "ID", "IE", "IF", "IG", "IH")):
-            plane = (number % 2) * 2 * LANES + (number // 2) * 4 * LANES
+        for number, name in enumerate(HALVES):
+            plane = (number % 2) * 2 * LANES + (number // 2) * 4 * LANES % 1600
             self.lines += [f"MOVE.U32 {plane + 8 * LANES * self.random.randrange(3)}, %at", "ADD.U32 %at, %in, %at"]
             self.lines += [f"LOADCONT %at, {name}", "##"]
         self.lines += [f"MOVE.U32 {self.random.choice(('IAB', 'ICD', 'IEF'))}, VAB", "##"]
@@ -87,9 +88,9 @@ class Forms:
         for name, operand in form.operands.items():
             match operand.kind:
                 case Kind.V16:
-                    texts[name] = draw.choice(("IA", "IB", "IC", "ID", "IE", "IF", "IG", "VA", "VB"))
+                    texts[name] = draw.choice(("IA", "IB", "IC", "ID", "IE", "IF", "IG", "IJ", "IM", "VA", "VB"))
                 case Kind.V32 | Kind.A32:
-                    texts[name] = draw.choice(("IAB", "ICD", "IEF", "VAB"))
+                    texts[name] = draw.choice(("IAB", "ICD", "IEF", "IKL", "IOP", "VAB"))
                 case Kind.S16:
                     texts[name] = {"m": "%m", "l": "%l", "sy": "%sy", "sz": "%sz", "d": "%d"}.get(name, "%a")
                 case Kind.S32:
@@ -155,9 +156,10 @@ class Forms:
         self.slot(form)
         place = "%at" if stores or form.effect == "atomic" else "%in"
         shift = self.random.choice((1, 2)) if form.width == 16 and not form.effect.startswith("dot") else 2
+        shift = 3 if form.width == 64 else shift
         self.lines += ["LOADCONT %index, IG", "##"]
         if direct:
-            self._direct(form)
+            self._direct(form, shift)
         elif "[DVA+(" in form.syntax:
             self.lines += [f"MMOV {place}, DVA", "##"]
         else:
@@ -166,11 +168,15 @@ class Forms:
         texts = self.operands(form) | {"v": "IG", "n": str(shift), "offset": "4", "base": base, "h": "IH"}
         self._access(form, texts | {"c": self.random.choice(("IA", "IC"))})
 
-    def _direct(self, form: Form) -> None:
+    def _direct(self, form: Form, shift: int) -> None:
         """DVA is an offset from %ddr, or the low word of an address whose high word is IH."""
-        start = DDR_IN if form.effect == "load-ddr" else DDR_OUT + SLOT * (len(self.slots) % 32)
+        start = DDR_IN if form.effect == "load-ddr" else DDR_OUT + SLOT * (len(self.slots) % 128)
         self.lines += [f"MOVE.U32 {start}, %ddr", "MOVE.U32 0, %ddrhigh", "MOVE.U32 0, DS13", "MOVE.U16 0, VA", "##"]
-        self.lines += ["COPYEXT VA, IH", f"MSHIFTADD IG, {'%ddr' if 'h' in form.operands else 'DS13'}, 2, DVA", "##"]
+        self.lines += [
+            "COPYEXT VA, IH",
+            f"MSHIFTADD IG, {'%ddr' if 'h' in form.operands else 'DS13'}, {shift}, DVA",
+            "##",
+        ]
 
     def _access(self, form: Form, texts: dict[str, str]) -> None:
         """The column with the access, and what shows its result."""
@@ -181,7 +187,13 @@ class Forms:
             self.lines += [self.text(form, texts | {"r": "ICD" if wide else "IC"}), "##"]
             return
         if form.effect == "atomic":
-            self.lines += [self.text(form, texts | {"r": "ICD", "k": "IAB"}), "COPY MAB, IAB", "##"]
+            self.lines += ["ATOMCMP.U64 IAB, ICD"] if form.name.endswith("CAS.U64") else []
+            texts |= {"r": "ICD", "k": "IAB", "s": "IEF", "d": self.random.choice(("IKL", "IMN"))}
+            self.lines += [self.text(form, texts), "COPY MAB, IAB", "##"]
+            if form.width == 64:
+                self.lines += [f"MOVE.U32 {texts['d']}, VAB", "##"]
+                self.store(form, "IA", "IB", "VA", "VB")
+                return
         elif form.effect.startswith("dot"):
             load = "LDWARP %warp, %sy, %sz, WARPVEC"
             self.lines += [load, self.text(form, texts), "COPY MAB, IAB", "##"]
@@ -206,8 +218,8 @@ class Forms:
         return assemble("\n".join([_HEAD.strip(), *(line for line in self.lines if line)]), "forms")
 
 
-def prepared(seed: int) -> Any:
-    """Fills the memory of a card."""
+def prepared(seed: int, *, numbers: bool = False) -> Any:
+    """Fills the memory of a card; with `numbers` no half of a word can be the top of a NaN, or of infinity."""
 
     def fill(device: Device) -> None:
         rng = np.random.default_rng(seed)
@@ -217,11 +229,14 @@ def prepared(seed: int) -> Any:
         words[chosen] = special[rng.integers(0, special.size, int(chosen.sum()))]
         small = rng.random(words.size) < 0.2
         words[small] = rng.integers(0, 40, int(small.sum()))
+        if numbers:
+            halves = words.view(np.uint16)
+            halves[halves & 0x7F80 == 0x7F80] &= 0xFF7F
         device.write(INPUT, words)
         device.write(DDR_IN, words[::-1].copy())
         device.write(INDEX, rng.permutation(LANES).astype(np.uint16))
         device.write(WARP, words[:128].copy())
-        device.write(OUTPUT, rng.integers(0, 1 << 16, 1 << 18, dtype=np.uint16))
-        device.write(DDR_OUT, rng.integers(0, 1 << 16, 1 << 15, dtype=np.uint16))
+        device.write(OUTPUT, rng.integers(0, 0x7FC0_0000, 1 << 17, dtype=np.uint32))
+        device.write(DDR_OUT, rng.integers(0, 0x7FC0_0000, 1 << 16, dtype=np.uint32))
 
     return fill

@@ -17,9 +17,12 @@ from .support import ENGINES, run_twice
 
 SEED = 20261125
 EVERY = [form for row in TABLE for form in row.forms]
-PE = [form for form in EVERY if form.slot is Slot.PE and form.effect != "nop"]
+PE = [form for form in EVERY if form.slot is Slot.PE and form.effect != "nop" and "F64" not in form.name]
+DOUBLES = [form for form in EVERY if "F64" in form.name]
 SCALAR = [form for form in EVERY if form.slot is Slot.SCALAR and not form.effect]
-PORT = [form for form in EVERY if form.slot in (Slot.SEQUENTIAL, Slot.GATHER) and form.effect != "warp-load"]
+_BESIDE = ("warp-load", "compare")  # what other forms need in their columns
+ACCESS = [form for form in EVERY if form.slot in (Slot.SEQUENTIAL, Slot.GATHER) and form.effect not in _BESIDE]
+PORT = [form for form in ACCESS if "F64" not in form.name]
 ADDRESS = (
     ("MOVE.U32 64, %p", "MMOV 64, DVA\n##\nMADD.SCA32 DVA, %in, DVA"),
     ("", "MMOV %in, DVA"),
@@ -74,7 +77,8 @@ def run(made: forms.Forms, engine: Engine, seed: int, wanted: list[Form]) -> Non
     present = {form.base for form in map(decode_form, kernel.words) if form is not None}
     assert {form.base for form in wanted} <= present, "the program does not hold every form"
     params = [forms.INPUT, forms.INDEX, forms.OUTPUT, forms.WARP]
-    twin = run_twice(kernel, forms.prepared(seed), block=forms.BLOCK, params=params, engine=engine)
+    fill = forms.prepared(seed, numbers=wanted is DOUBLES)
+    twin = run_twice(kernel, fill, block=forms.BLOCK, params=params, engine=engine)
     apart = nan_aware(*(device.memory.sram.data for device in (twin.mine, twin.theirs)))
     slots = {(int(place) - (forms.OUTPUT - 0x0400_0000)) // forms.SLOT for place in apart}
     names = [(slot, made.slots[slot].name, made.slots[slot].syntax) for slot in sorted(slots) if slot < len(made.slots)]
@@ -94,6 +98,14 @@ def test_processing_element(engine: Engine, part: int) -> None:
     for form in wanted:
         made.pe(form)
     run(made, engine, SEED + part, wanted)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_doubles(engine: Engine) -> None:
+    made = forms.Forms(Random(SEED))
+    for form in DOUBLES:
+        made.pe(form) if form.slot is Slot.PE else made.port(form)
+    run(made, engine, SEED, DOUBLES)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from openrpp.codegen.errors import Unsupported
+from openrpp.codegen.lift import doubles
 from openrpp.codegen.lift.emit import Emitter
 from openrpp.isa.numeric import Numerics
 from openrpp.kir.ir import Value
@@ -34,10 +35,20 @@ class Arithmetic:
     def result(self, name: str, operands: list[Value]) -> Value:
         """The result of an operation. Raises Unsupported for one that has no rule, or a setting that it cannot meet."""
         head, *parts = name.split(".")
+        if "F64" in parts:
+            return self._of_doubles(head, parts, operands)
         rule = _RULES.get(head)
         if rule is None:
             raise Unsupported(f"{name} has no kernel IR", self.to.kernel.name, self.to.location)
         return rule(self, parts, operands)
+
+    def _of_doubles(self, head: str, parts: list[str], operands: list[Value]) -> Value:
+        if head == "CMP":
+            return doubles.compared(self.to, parts[1], operands, self.numerics.compare_true)
+        if head == "CVT":
+            source, target, *how = parts
+            return doubles.converted(self.to, source, target, how, operands)
+        return doubles.computed(self.to, head, parts, operands)
 
     def refuse(self, what: str) -> Unsupported:
         """The error for a setting that no op of the kernel IR follows."""

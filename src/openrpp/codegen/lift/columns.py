@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from openrpp.arch import Card
 from openrpp.codegen.lift.arithmetic import Arithmetic
+from openrpp.codegen.lift.doubles import word_of
 from openrpp.codegen.lift.emit import ALL_LANES, WARP, Emitter
 from openrpp.codegen.lift.graph import AT_RUN_TIME, READS, SHAPE, WRITES, Graph, Node, Spot, access_kind
 from openrpp.codegen.lift.lanes import Lanes, Positions
@@ -120,8 +121,10 @@ class Columns:
             elif effect.startswith("dot"):
                 assert warp is not None, "decoding refuses a dot product without LDWARP"
                 self._write(_Write(MA, True, port.dot(op, warp)), kept)
+            elif effect == "compare":
+                port.compare(op)
             elif effect == "atomic":
-                self._write(_Write(MA, True, port.atomic(op)), kept)
+                writes += self._updated(op, port.atomic(op), kept)
             elif effect.startswith("store"):
                 port.store(op)
             else:
@@ -131,6 +134,13 @@ class Columns:
                 else:
                     writes.append(write)
         return writes
+
+    def _updated(self, op: VectorOp, old: Value, kept: Value | None) -> list[_Write]:
+        """An atomic's old value goes to MAB; the high word of 64 bits to a pair of its own."""
+        self._write(_Write(MA, True, self.to.resized(old, I32)), kept)
+        if op.form.width == 32 or op.op.values["d"] == MA:
+            return []
+        return [_Write(op.op.values["d"], True, word_of(self.to, old, "HIGH"))]
 
     def _write(self, write: _Write, kept: Value | None) -> None:
         """Write a register; lanes that do not take part keep it where `kept` says which do."""

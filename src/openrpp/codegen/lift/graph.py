@@ -138,18 +138,17 @@ class Graph:
     def _fault(self, spot: Spot, kind: type[Fault], sentence: str) -> Node:
         return Node(spot, Act.FAULT, fault=(kind, sentence))
 
-    def _lacks(self, spot: Spot, op: Op) -> Node | None:
-        group = op.form.extension
+    def _lacks(self, spot: Spot, group: str, name: str) -> Node | None:
         if not group or group in self.extensions:
             return None
-        sentence = f"{op.form.name} needs the extension '{group}', which {self.card.name} lacks"
+        sentence = f"{name} needs the extension '{group}', which {self.card.name} lacks"
         return self._fault(spot, MissingExtension, sentence)
 
     def _scalar(self, spot: Spot, op: Op) -> Node:
         effect, form = op.form.effect, op.form
         if spot.repeat and effect in ("jump", "repeat", "end"):
             return self._fault(spot, IllegalWord, f"{form.name} stands inside a repeated column")
-        refused = self._lacks(spot, op) or self._outside(spot, op)
+        refused = self._lacks(spot, form.extension, form.name) or self._outside(spot, op)
         if refused:
             return refused
         node = Node(spot, Act.SCALAR, op, ways=[Spot(spot.word + 1, spot.shape, spot.repeat)])
@@ -216,8 +215,8 @@ class Graph:
     def _column(self, spot: Spot, column: ColumnCode | None) -> Node:
         assert column is not None
         node = Node(spot, Act.COLUMN, column=column)
-        for op in (*column.port, column.pe) if column.pe else column.port:
-            refused = self._lacks(spot, op.op)
+        for need in column.needs:
+            refused = self._lacks(spot, need.extension, need.name)
             if refused:
                 return refused
         node.uses, node.defines, node.touches = _traffic(column)

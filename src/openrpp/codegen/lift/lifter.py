@@ -39,6 +39,7 @@ from openrpp.codegen.lift.transfer import Region, Transfer
 from openrpp.isa.form import Kind, Op
 from openrpp.isa.numeric import Numerics
 from openrpp.isa.program import Kernel as Program
+from openrpp.isa.registers import PAIR_CODES
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loops
 from openrpp.kir.ir import Block, Edge, Kernel, Module, Parameter, Value
@@ -113,7 +114,7 @@ class Lifter(Columns):
 
     def _start_block(self, place: Sequence[Value]) -> None:
         to = self.to
-        for code in (0, 2, 4, 6, 8, 10, DVA):
+        for code in PAIR_CODES.values():
             self.vectors.set_pair(code, to.number(I32, 0))
         last = place[3] if self.card.choices.block_index_31.value == "linear" else place[0]
         for register, value in zip(range(28, 32), (*place[:3], last), strict=True):
@@ -203,7 +204,7 @@ class Lifter(Columns):
         zero = self.to.number(I16, 0)
         empty = Cell(None, zero, zero)
         self.scalars.cells = dict.fromkeys(range(0, 32, 2), empty)
-        self.vectors.cells = dict.fromkeys((0, 2, 4, 6, 8, 10, DVA), empty)
+        self.vectors.cells = dict.fromkeys(PAIR_CODES.values(), empty)
         self.pseudo = {number: self.to.number(kind, 0) for number, kind in _PSEUDO.items()}
         for item in items:
             self._put(item, block.param(self._type(item)))

@@ -18,7 +18,7 @@ from openrpp.codegen.lift.registers import Registers
 from openrpp.isa.form import Cost, Kind
 from openrpp.isa.numeric import Numerics
 from openrpp.kir.ir import Block, Parameter, Value
-from openrpp.kir.types import F32, I1, I8, I16, I32, I64, Type
+from openrpp.kir.types import F32, F64, I1, I8, I16, I32, I64, Type
 from openrpp.machine.code import DVA, VectorOp
 
 MA, MB = 6, 7
@@ -26,7 +26,9 @@ _WIDTHS = {8: I8, 16: I16, 32: I32}
 _ATOMICS = {
     "ADD.U32": "atomic_add", "ADD.F32": "atomic_fadd", "MIN.U32": "atomic_umin", "MIN.S32": "atomic_smin",
     "MAX.U32": "atomic_umax", "MAX.S32": "atomic_smax", "AND.U32": "atomic_and", "OR.U32": "atomic_or",
-    "XOR.U32": "atomic_xor", "EXCH.U32": "atomic_xchg", "CAS.U32": "atomic_cas",
+    "XOR.U32": "atomic_xor", "EXCH.U32": "atomic_xchg", "CAS.U32": "atomic_cas", "ADD.U64": "atomic_add",
+    "ADD.F64": "atomic_fadd", "MIN.U64": "atomic_umin", "MIN.S64": "atomic_smin", "MAX.U64": "atomic_umax",
+    "MAX.S64": "atomic_smax", "EXCH.U64": "atomic_xchg", "CAS.U64": "atomic_cas",
 }  # fmt: skip
 DOT_TERMS = 8
 """Most terms of a dot, which is what WARPVEC holds for a lane."""
@@ -79,6 +81,7 @@ class Port:
         self.to = machine.to
         self.lanes = lanes
         self.terms = terms
+        self.compared: Value | None = None
 
     # --- operands -------------------------------------------------------------------------------------------------
 
@@ -221,16 +224,31 @@ class Port:
         to.at(behind)
 
     def atomic(self, op: VectorOp) -> Value:
-        """The old word, 0 in lanes that do not take part."""
+        """The old value of 32 or 64 bits, 0 in lanes that do not take part."""
         to, (_, name) = self.to, op.form.name.split(".", 1)
-        values = [self.machine.vectors.pair(op.op.values[key]) for key in ("k", "r") if key in op.op.values]
-        values = [to.single(item) for item in values] if name == "ADD.F32" else values
+        kind = I32 if op.form.width == 32 else I64
+        values = [self.pair(op, "r")] if kind is I32 else [to.joined(self.pair(op, "r"), self.pair(op, "s"))]
+        if name == "CAS.U32":
+            values.insert(0, self.pair(op, "k"))
+        elif name == "CAS.U64":
+            assert self.compared is not None, "decoding refuses a 64-bit compare-and-swap without ATOMCMP"
+            values.insert(0, self.compared)
+        elif name.startswith("ADD.F"):
+            values = [to.op("bitcast", item, kind=F32 if kind is I32 else F64) for item in values]
         pointer = self.pointer(op)
-        return self.where(self.chosen(op), lambda: self._update(name, pointer, values), I32)
+        return self.where(self.chosen(op), lambda: self._update(name, pointer, values), kind)
+
+    def compare(self, op: VectorOp) -> None:
+        """ATOMCMP: what the compare-and-swap of the column compares with."""
+        self.compared = self.to.joined(self.pair(op, "k"), self.pair(op, "m"))
+
+    def pair(self, op: VectorOp, name: str) -> Value:
+        """A vector register pair."""
+        return self.machine.vectors.pair(op.op.values[name])
 
     def _update(self, name: str, pointer: Value, values: list[Value]) -> Value:
         old = self.to(_ATOMICS[name], pointer, *values)
-        return self.to.pattern(old) if old.type is F32 else old
+        return self.to.pattern(old) if old.type.is_float else old
 
     # --- dots -----------------------------------------------------------------------------------------------------
 

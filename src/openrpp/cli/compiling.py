@@ -120,4 +120,4 @@ def _published(module: RawModule, symbol: str, program: Program) -> PublishedAns
     from openrpp.codegen.card.prepare import prepared
     from openrpp.codegen.card.published.answer import published_answer
 
-    return published_answer(prepared(module.ir, symbol), program)
+    return published_answer(prepared(module.ir, symbol, target="ae7100"), program)

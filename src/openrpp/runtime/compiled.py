@@ -80,7 +80,7 @@ def _fetched(module: Module, symbol: str, form: Form, store: Cache) -> card.Prog
 
 
 def _compile(module: Module, symbol: str, form: Form) -> card.Program:
-    return card.compile(prepared(module, symbol, form.merge), symbol, form.block, target=form.target)
+    return card.compile(prepared(module, symbol, form.merge, form.target), symbol, form.block, target=form.target)
 
 
 def _key(module: Module, symbol: str, form: Form) -> str:

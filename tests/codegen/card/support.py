@@ -76,12 +76,12 @@ class Board:
         return self.device.read(address, 256, np.uint8).tobytes().split(b"\0")[0]
 
 
-def expanded(module: Module, merge: int = 1) -> Module:
+def expanded(module: Module, merge: int = 1, target: str = "ae7100x") -> Module:
     """A copy of a module with nothing left that the card lacks."""
     made = Module(module.name)
     made.globals = dict(module.globals)
     for name in module.kernels:
-        made.add_kernel(prepared(module, name, merge).kernels[name])
+        made.add_kernel(prepared(module, name, merge, target).kernels[name])
     return made
 
 

@@ -109,7 +109,7 @@ class PublishedBoard(Board):
 
 @cache
 def module(merge: int = 1) -> Module:
-    return expanded(original(), merge)
+    return expanded(original(), merge, "ae7100")
 
 
 @cache

@@ -36,7 +36,7 @@ def check(seed: int, size: int, merge: int = 1, **how: Any) -> None:
     made = program(seed, size, features(seed))
     expected, _, _ = run_interpreter(made)
     board = PublishedBoard(strict=True, **how)
-    compiled = card.compile(expanded(made.module, merge), NAME, made.block, target="ae7100")
+    compiled = card.compile(expanded(made.module, merge, "ae7100"), NAME, made.block, target="ae7100")
     assert compiled.machine.extensions == ()
     places = [board.place(item) if isinstance(item, np.ndarray) else 0 for item in made.arguments()]
     args = [place or item for place, item in zip(places, made.arguments(), strict=True)]

@@ -44,7 +44,7 @@ extern "C" __global__ void simple(float *x) {
 
 @cache
 def module() -> Module:
-    return expanded(read(compile_source(SOURCE)).module)
+    return expanded(read(compile_source(SOURCE)).module, target="ae7100")
 
 
 @pytest.mark.parametrize(

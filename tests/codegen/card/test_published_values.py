@@ -71,7 +71,7 @@ def check(kind: Type, work: Work, turn: int = 1) -> None:
     args = [a, np.roll(a, turn), out]
     board = PublishedBoard(strict=True)
     places = [board.place(item) for item in args]
-    program = card.compile(expanded(module), "k", (COUNT, 1, 1), target="ae7100")
+    program = card.compile(expanded(module, target="ae7100"), "k", (COUNT, 1, 1), target="ae7100")
     board.launch(program, (1, 1, 1), places, {})
     interpret(module, "k", (1, 1, 1), (COUNT, 1, 1), args)
     got = board.read(places[2], out)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openrpp.kir.fuzz import Features, program, run_interpreter
-from openrpp.kir.types import F32, I1, I8, I16, I32
+from openrpp.kir.types import F32, F64, I1, I8, I16, I32
 
 from .support import run_fuzz
 
-FEATURES = Features((I1, I8, I16, I32, I32, F32, F32), wide_atomics=False, barrier_results=False)
+FEATURES = Features((I1, I8, I16, I32, I32, F32, F32, F64), wide_atomics=False, barrier_results=False)
 seeds = st.integers(0, 1 << 32)
 
 

@@ -434,6 +434,10 @@ class Allocator(Accesses):
         text, given = ordered(text, reads, self._is_scalar, self.published)
         scalars = scalar_indices(text, given, self._is_scalar, self.published)
         indices = [index for index in range(len(given)) if index not in scalars]
+        if self._is_crowded([given[index].source for index in indices]):
+            for load in loads:
+                self._access(load)
+            return self._crowded(text, [read.source for read in given], result)
         port: dict[Source, str] = {}
         op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
         for load in loads:
@@ -471,6 +475,57 @@ class Allocator(Accesses):
         self._held[VAB] = set()
         if result is not None:
             self._made(result, VAB)
+        return op
+
+    def _is_crowded(self, sources: Sequence[Source]) -> bool:
+        """Whether operands are more than the pairs: six words for a multiply-add of doubles."""
+        words = {source for source in sources if not self._is_scalar(source)}
+        return len(words) + sum(map(self._is_scalar, sources)) > len(self.pairs)
+
+    def _crowded(self, text: str, sources: Sequence[Source], result: Word | None) -> Op:
+        """A multiply-add on more words than there are pairs: the last two come to VAB and MAB for this operation."""
+        *rest, low, high = sources
+        early, passing = (high, low) if self._is_scalar(high) else (low, high)
+        assert isinstance(passing, Word) and passing not in self.scalars
+        for word in (early, passing):
+            name = self._register(word) if isinstance(word, Word) else None
+            if isinstance(word, Word) and name is not None and word not in self._stored:
+                self._to_plane(name, word)
+        found = self._lanes(*rest)
+        if VAB in found:
+            pair = self._free_pair(set(found) - {VAB})
+            self._copy(VAB, pair)
+            found = [pair if name == VAB else name for name in found]
+        self._save_result(set(found))
+        self._bring_to_result(early)
+        op = self._passed(passing)
+        op.reads |= {*found, VAB}
+        op.pe_reads = frozenset((*found, VAB))
+        last = [VAB, MAB] if passing is high else [MAB, VAB]
+        op.vector.append(f"{text} {', '.join([*found, *last])}, VAB")
+        self.packer.add(op)
+        self._held[VAB] = set()
+        if result is not None:
+            self._made(result, VAB)
+        return op
+
+    def _bring_to_result(self, source: Source) -> None:
+        """A constant, a scalar or a word from its plane in VAB."""
+        if isinstance(source, Word) and source not in self.scalars:
+            op = self._passed(source)
+            op.vector.append(f"MOVE.U32 {MAB}, VAB")
+        else:
+            op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
+            op.vector.append(f"MOVE.U32 {self._scalar(source, op)}, VAB")
+        self.packer.add(op)
+        self._held[VAB] = set()
+
+    def _passed(self, word: Word) -> Op:
+        """An operation of the processing element that finds a word from its plane in MAB."""
+        self.spills += 1
+        op = Op(units=frozenset(("pe", "load", "passing")), writes=frozenset((VAB,)))
+        op.reads = frozenset((f"plane {self._plane(word)}",))
+        op.vector.append(f"LOADCONT.W32 {self._base(word, op)}, {MAB}")
         return op
 
     def _passing(self, sources: list[Source]) -> Word | None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from openrpp.codegen.card import wide
+from openrpp.codegen.card import doubles, wide
 from openrpp.codegen.card.lowering import Lowering, Rule
 from openrpp.codegen.card.steps import Part, Read, Source
 from openrpp.kir.ir import Instr
 from openrpp.kir.types import F32, F64, Type
 
-NO_DOUBLES = "the card has no instructions on 64-bit floats yet"
 _BITWISE = {"and": "AND.U32", "or": "OR.U32", "xor": "XOR.U32"}
 _SHIFTS = {"shl": "SHL.U32", "lshr": "SHR.U32", "ashr": "SAR.S32"}
 _RELATIONS = {"eq": "EQ", "ne": "NE", "lt": "LT", "le": "LE", "gt": "GT", "ge": "GE"}
@@ -95,28 +94,42 @@ def _reads(lower: Lowering, instr: Instr) -> list[Read]:
 def _float_kind(lower: Lowering, instr: Instr, kind: Type) -> str:
     if kind is F32:
         return "F32"
-    raise lower.unsupported(instr, NO_DOUBLES if kind is F64 else "")
+    raise lower.unsupported(instr)
 
 
 def _float(lower: Lowering, instr: Instr) -> None:
+    if instr.type is F64:
+        doubles.operation(lower, instr)
+        return
     name, kind = instr.op.name, _float_kind(lower, instr, instr.type)
     text = f"{_FLOAT[name]}.{kind}" if name in _FLOAT else f"FMA.{kind}"
     wide.operate(lower, instr, text, *_reads(lower, instr))
 
 
+def _of_doubles(lower: Lowering, instr: Instr) -> None:
+    """What the card has for 64-bit floats only."""
+    if instr.type is not F64:
+        raise lower.unsupported(instr)
+    doubles.operation(lower, instr)
+
+
 def _unary(lower: Lowering, instr: Instr) -> None:
+    if instr.type is F64:
+        _of_doubles(lower, instr)
+        return
     _float_kind(lower, instr, instr.type)
     wide.operate(lower, instr, _UNARY[instr.op.name], *_reads(lower, instr))
 
 
 def _fcmp(lower: Lowering, instr: Instr) -> None:
     """The machine's relations are false with a NaN, except NE; the others are made of them."""
-    kind = _float_kind(lower, instr, instr.operands[0].type)
-    a, b = _reads(lower, instr)
+    source = instr.operands[0].type
+    kind = "F64" if source is F64 else _float_kind(lower, instr, source)
+    a, b = (doubles.reads(lower, value) for value in instr.operands)
     pred = str(instr.attr("pred"))
 
-    def holds(relation: str, x: Read, y: Read) -> Source:
-        return lower.compare(f"CMP.{kind}.{relation}", x, y)
+    def holds(relation: str, x: tuple[Read, ...], y: tuple[Read, ...]) -> Source:
+        return lower.compare(f"CMP.{kind}.{relation}", *x, *y)
 
     if pred in ("ord", "uno"):
         none = lower.either(holds("NE", a, a), holds("NE", b, b))
@@ -177,8 +190,11 @@ _NAMES = {"f32": "F32", "bf16": "F16", "f16": "H16", "i32": "32"}
 def _converted(lower: Lowering, instr: Instr) -> None:
     """Between floats, and between floats and integers of 32 bits."""
     source, target = instr.operands[0].type, instr.type
+    if F64 in (source, target):
+        doubles.conversion(lower, instr)
+        return
     if not (str(source) in _NAMES and str(target) in _NAMES):
-        raise lower.unsupported(instr, NO_DOUBLES if F64 in (source, target) else "")
+        raise lower.unsupported(instr)
     sign = "S" if instr.op.name in ("sitofp", "fptosi") else "U"
     a, b = (_NAMES[str(kind)] if kind.is_float else sign + _NAMES[str(kind)] for kind in (source, target))
     rounding = ".RN" if (a, b) in (("F32", "F16"), ("F32", "H16")) else ""
@@ -196,6 +212,7 @@ RULES: Mapping[str, Rule] = {
     "icmp": _icmp,
     **dict.fromkeys((*_FLOAT, "fma"), _float),
     **dict.fromkeys(_UNARY, _unary),
+    **dict.fromkeys(("fmin", "fmax", "ffloor", "fceil", "ftrunc", "frint"), _of_doubles),
     "fcmp": _fcmp,
     "trunc": _trunc,
     "zext": _zext,

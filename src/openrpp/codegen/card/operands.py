@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from openrpp.codegen.card import doubles
 from openrpp.codegen.card.steps import Read, Source
 
 _COMMUTE = frozenset(("ADD.U32", "AND.U32", "OR.U32", "XOR.U32", "MUL.U32.LOW", "ADD.F32", "MUL.F32", "AND.U16"))
 _TWO_WAYS = ("ADD", "SUB", "MUL", "AND", "OR", "XOR", "DIV", "CMP", "SHL", "SHR", "SAR", "SHFL")
 """Operations whose second operand may be a scalar."""
-_MIRROR = {"LT": "GT", "GT": "LT", "LE": "GE", "GE": "LE", "EQ": "EQ", "NE": "NE"}
 
 
 def ordered(
@@ -17,13 +17,15 @@ def ordered(
 ) -> tuple[str, list[Read]]:
     """The operation with its operands in the order in which most of them may be scalars."""
     given = list(reads)
+    if doubles.is_double(text):
+        return doubles.ordered(text, given, is_scalar)
     scalar = [is_scalar(read.source) for read in given]
     if scalar == [True, False]:
         if text in _COMMUTE:
             given.reverse()
         elif text.startswith("CMP.") and not published:
             head, relation = text.rsplit(".", 1)
-            return f"{head}.{_MIRROR[relation]}", given[::-1]
+            return f"{head}.{doubles.MIRROR[relation]}", given[::-1]
     elif text == "FMA.F32" and scalar[:2] == [True, False]:
         given[:2] = given[1::-1]
     return text, given
@@ -33,6 +35,8 @@ def scalar_indices(
     text: str, reads: Sequence[Read], is_scalar: Callable[[Source], bool], published: bool
 ) -> frozenset[int]:
     """The operands that are given as scalar registers or numbers; the others must be in all lanes."""
+    if doubles.is_double(text):
+        return doubles.scalar_indices(reads, is_scalar)
     possible = [index for index, read in enumerate(reads) if is_scalar(read.source)]
     if len(reads) == 1:
         return frozenset(possible if text.startswith("MOVE") else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openrpp.codegen.card.doubles import is_double
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -178,8 +179,11 @@ class Planes:
             self.text.do("DMB_ORI")
 
     def _pe(self, step: Pe) -> None:
+        if len(step.reads) > len(_PAIRS):
+            self._double(step)
+            return
         operands: list[str] = []
-        last_is_scalar = len(step.reads) == 2 and isinstance(step.reads[1].source, int)
+        last_is_scalar = len(step.reads) == 2 and isinstance(step.reads[1].source, int) and not is_double(step.text)
         for index, read in enumerate(step.reads):
             if index == 1 and last_is_scalar and read.part is Part.PAIR:
                 assert isinstance(read.source, int)
@@ -192,6 +196,38 @@ class Planes:
         if step.makes is Part.LOW:
             self.text.column("CVT.U16.U32 VA, VAB")
         self._store(step.result)
+
+    def _double(self, step: Pe) -> None:
+        """Four or six words. The last two are scalars, or they come to VAB and MAB; six need the pair of the mask."""
+        *first, low, high = (read.source for read in step.reads)
+        pairs = ("IAB", "ICD", "IEF", "IGH")[: len(first)]
+        kept = Word("mask and thread")
+        if "IGH" in pairs:
+            self.text.column(f"STORECONT.W32 {self._base(kept)}, IGH")
+        for source, pair in zip(first, pairs, strict=True):
+            self._bring(source, pair)
+        last = self._last_two(low, high)
+        target = "VA" if step.makes is Part.LOW else "VAB"
+        self.text.column(f"{step.text} {', '.join([*pairs, *last, target])}")
+        if "IGH" in pairs:
+            self._load(kept, "IGH")
+        if step.makes is Part.LOW:
+            self.text.column("CVT.U16.U32 VA, VAB")
+        self._store(step.result)
+
+    def _last_two(self, low: Source, high: Source) -> tuple[str, str]:
+        """Registers of two words for the column that is open."""
+        if isinstance(low, int) and isinstance(high, int):
+            self.text.do(f"MOVE.U32 {low:#x}, {_IMMEDIATE[1]}", f"MOVE.U32 {high:#x}, {_IMMEDIATE[2]}")
+            return _IMMEDIATE[1], _IMMEDIATE[2]
+        early, passing = (high, low) if isinstance(high, int) else (low, high)
+        assert isinstance(passing, Word)
+        if isinstance(early, int):
+            self.text.column(f"MOVE.U32 {early:#x}, {_IMMEDIATE[0]}", f"MOVE.U32 {_IMMEDIATE[0]}, VAB")
+        else:
+            self.text.column(f"LOADCONT.W32 {self._base(early)}, MAB", "MOVE.U32 MAB, VAB")
+        self.text.do(f"LOADCONT.W32 {self._base(passing)}, MAB")
+        return ("MAB", "VAB") if passing is low else ("VAB", "MAB")
 
     def _operand(self, read: Read, pair: str) -> str:
         self._bring(read.source, pair)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from openrpp.codegen.errors import Unsupported
 from openrpp.kir.errors import KirError
-from openrpp.kir.ir import Instr, Module
+from openrpp.kir.ir import Instr, Kernel, Module
 from openrpp.kir.passes import PassManager
 from openrpp.kir.passes.copying import clone_kernel
 from openrpp.kir.passes.expand import Expand, is_legal
+from openrpp.kir.passes.expand.emit import IsLegal
 from openrpp.kir.types import F64
 
 
-def is_ready(instr: Instr) -> bool:
-    """What the back end takes: nothing on 64-bit floats."""
-    return is_legal(instr) and F64 not in (instr.type, *(value.type for value in instr.operands))
+def _without_new_doubles(kernel: Kernel) -> IsLegal:
+    """What the published chip is given: 64-bit floats, which it lacks, only where the source has them."""
+    own = set(kernel.instructions())
+
+    def is_ready(instr: Instr) -> bool:
+        is_double = F64 in (instr.type, *(value.type for value in instr.operands))
+        return is_legal(instr) and (not is_double or instr in own)
+
+    return is_ready
 
 
-def prepared(module: Module, name: str, merge: int = 1) -> Module:
+def prepared(module: Module, name: str, merge: int = 1, target: str = "ae7100x") -> Module:
     """A module with a copy of one kernel that `compile` takes, and all variables. Raises Unsupported."""
     made = Module(module.name)
     made.globals = dict(module.globals)
@@ -24,6 +31,7 @@ def prepared(module: Module, name: str, merge: int = 1) -> Module:
     copy.merge = merge
     made.add_kernel(copy)
     try:
+        is_ready = is_legal if target == "ae7100x" else _without_new_doubles(copy)
         PassManager([Expand(is_ready)]).run(made)
     except KirError as error:
         raise Unsupported(error.sentence, name, error.location) from None

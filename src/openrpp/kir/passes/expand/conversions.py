@@ -19,11 +19,11 @@ def register(table: Table) -> None:
     """The rules of this file."""
     to_integer, of_integer, small = ("fptosi", "fptoui"), ("sitofp", "uitofp"), (*_SMALL, I32)
     table.convert(("fpext",), _HALVES, (F64,), lambda e, i: e.double(i.operands[0]))
-    table.convert(("fptrunc",), (F64,), _HALVES, lambda e, i: half_of_double(e, i.operands[0], i.type))
+    table.convert(("fptrunc",), (F64,), _HALVES, lambda e, i: _half_of_double(e, i.operands[0], i.type))
     table.convert(to_integer, FLOATS, _SMALL, _to_small)
     table.convert(to_integer, _HALVES, (I32,), lambda e, i: e(i.op.name, e.single(i.operands[0]), kind=I32))
     table.convert(to_integer, (*_HALVES, F32), (I64,), lambda e, i: e(i.op.name, e.double(i.operands[0]), kind=I64))
-    table.convert(("fptoui",), (F64,), (I64,), lambda e, i: unsigned_of_double(e, i.operands[0]))
+    table.convert(("fptoui",), (F64,), (I64,), lambda e, i: _unsigned_of_double(e, i.operands[0]))
     table.convert(("fptosi",), (F64,), (I64,), _signed_of_double)
     table.convert(of_integer, _SMALL, FLOATS, _of_small)
     table.convert(of_integer, (I32,), _HALVES, _of_word)
@@ -36,6 +36,11 @@ def register(table: Table) -> None:
 
 
 def half_of_double(e: Emit, value: Value, kind: Type) -> Value:
+    """f64 to f16 or bf16."""
+    return e("fptrunc", value, kind=kind)
+
+
+def _half_of_double(e: Emit, value: Value, kind: Type) -> Value:
     """f64 to f16 or bf16 with one rounding: float32 rounded to odd keeps what the second rounding needs to know."""
     return e("fptrunc", odd_single(e, value), kind=kind)
 
@@ -65,6 +70,11 @@ def _to_small(e: Emit, instr: Instr) -> Value:
 
 
 def unsigned_of_double(e: Emit, value: Value) -> Value:
+    """f64 to i64."""
+    return e("fptoui", value, kind=I64)
+
+
+def _unsigned_of_double(e: Emit, value: Value) -> Value:
     """f64 to i64. What the saturated upper half leaves is below 2^32, or saturates the lower half as well."""
     high = e("fptoui", e("fmul", value, 2.0**-32), kind=I32)
     rest = e("fma", e("uitofp", high, kind=F64), -(2.0**32), value)
@@ -99,12 +109,12 @@ def _of_word(e: Emit, instr: Instr) -> Value:
 
 
 def double_of_unsigned(e: Emit, value: Value) -> Value:
-    """i64 to f64, rounded once: both halves are exact, and so is the product with 2^32."""
-    return e("fma", e("uitofp", e.high(value), kind=F64), 2.0**32, e("uitofp", e.low(value), kind=F64))
+    """i64 to f64, rounded once."""
+    return e("uitofp", value, kind=F64)
 
 
 def _of_wide(e: Emit, instr: Instr) -> Value:
-    """i64 through f64; rounded to odd where another rounding follows."""
+    """i64 through f64, to odd where another rounding follows; both halves and the product with 2^32 are exact."""
     value, signed, kind = instr.operands[0], instr.op.name == "sitofp", instr.type
     low, high = e.low(value), e.high(value)
     if kind is not F64:

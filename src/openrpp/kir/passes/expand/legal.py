@@ -1,10 +1,10 @@
 """What the machine in mind ("ae7100x") executes as it is. The back end may give another predicate.
 
 Integers of 32 bits; 64-bit sums, bits, shifts, comparisons and low products, which the back end splits; float32 and
-float64 arithmetic; i1 logic. Shift counts must be seen to be below the width, since the machine's behaviour beyond is
-its own. A shuffle is `shfl_idx` of 32 bits and width 32 whose index is `select(.., .., laneid)` or `laneid`: every lane
-reads a lane that meets, so nothing depends on what absent lanes hold. A comparison of floats has one of the machine's
-relations: with a NaN only `une` is true.
+float64 arithmetic, for float64 also minima, integral values and conversions of 64-bit integers; i1 logic. Shift counts
+must be seen to be below the width, since the machine's behaviour beyond is its own. A shuffle is `shfl_idx` of 32 bits
+and width 32 whose index is `select(.., .., laneid)` or `laneid`: every lane reads a lane that meets, so nothing depends
+on what absent lanes hold. A comparison of floats has one of the machine's relations: with a NaN only `une` is true.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _SAME: Final[dict[str, tuple[Type, ...]]] = {
     "mulhi_u": (I32,),
     **dict.fromkeys(("fadd", "fsub", "fmul", "fdiv", "fma", "fsqrt"), (F32, F64)),
     **dict.fromkeys(("frcp", "frsqrt", "fexp2", "flog2"), (F32,)),
+    **dict.fromkeys(("fmin", "fmax", "ffloor", "fceil", "ftrunc", "frint"), (F64,)),
     "select": ANY,
 }
 """Ops on one type."""
@@ -33,10 +34,10 @@ _SAME: Final[dict[str, tuple[Type, ...]]] = {
 _CONVERSIONS: Final[dict[str, tuple[tuple[Type, Type], ...]]] = {
     **dict.fromkeys(("trunc", "zext", "sext"), tuple((a, b) for a in INTS for b in INTS)),
     "bitcast": tuple((a, b) for a in SCALARS for b in SCALARS),
-    "fptrunc": ((F64, F32), (F32, F16), (F32, BF16)),
+    "fptrunc": ((F64, F32), (F64, F16), (F64, BF16), (F32, F16), (F32, BF16)),
     "fpext": ((F32, F64), (F16, F32), (BF16, F32)),
-    **dict.fromkeys(("fptosi", "fptoui"), ((F32, I32), (F64, I32))),
-    **dict.fromkeys(("sitofp", "uitofp"), ((I32, F32), (I32, F64))),
+    **dict.fromkeys(("fptosi", "fptoui"), ((F32, I32), (F64, I32), (F64, I64))),
+    **dict.fromkeys(("sitofp", "uitofp"), ((I32, F32), (I32, F64), (I64, F64))),
 }
 _SHIFTS: Final = ("shl", "lshr", "ashr")
 _WARP: Final = ("ballot", "vote_any", "vote_all", "activemask", "warp_sync")

@@ -103,7 +103,7 @@ def module(store: Cache) -> RawModule:
     return RawModule(SOURCE, name_expressions=names, card=Card(engine="native"), store=store)
 
 
-@pytest.fixture(params=["native", "interpreter"])
+@pytest.fixture(params=["native", "reference", "interpreter"])
 def card(request: pytest.FixtureRequest) -> Card:
     return Card("ae7100x", request.param)
 

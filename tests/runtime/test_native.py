@@ -66,8 +66,6 @@ def program(card: Card) -> Program:
 def test_kernels_and_programs_in_machine_code_share_the_cards_memory(
     card: Card, program: Program, add_file: Path
 ) -> None:
-    if card.engine == "reference":
-        pytest.skip("machine code of kernels takes buffers in DDR")
     x, y, z = (card.array(np.full(64, value, np.uint16), memory="sram") for value in (1, 0, 0))
     program["grow"](2, 32, x, y)
     card.module(add_file)["add"](1, 64, y, z, 100)

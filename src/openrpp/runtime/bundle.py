@@ -137,9 +137,9 @@ def _read(archive: zipfile.ZipFile) -> Bundle:
     verify_module(module)
     programs: dict[tuple[str, Form], Program] = {}
     for row in found["programs"]:
-        symbol, (block, merge, target) = row["symbol"], row["form"]
+        symbol, (block, merge, target, near) = row["symbol"], row["form"]
         program = from_data(json.loads(archive.read(row["file"])), module.kernels[symbol])
-        programs[symbol, Form(tuple(block), merge, target)] = program
+        programs[symbol, Form(tuple(block), merge, target, tuple(near))] = program
     return Bundle(
         found["label"],
         found["target"],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from openrpp.runtime.program import Program
 from openrpp.runtime.schedule import Schedule
 from openrpp.runtime.stream import Stream
 from openrpp.storage import Cache
+
+MARGIN: Final = 32 * 1024
+"""Bytes of SRAM before all buffers on cards with extension instructions."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class Card:
         """A buffer with whatever its memory holds.
 
         SRAM buffers start at multiples of 512 bytes, are rounded up to them and followed by 512 bytes of guard, since
-        aligned loads may read past the end; they come from the plannable 22 MB. DDR buffers come from the data region.
+        aligned loads may read past the end; they come from the plannable 22 MB (on cards with extension instructions
+        less 32 KB). DDR buffers come from the data region.
 
         Args:
             shape: extents, each at least 1.
@@ -234,7 +238,10 @@ class Card:
 def _pools(arch: Arch) -> dict[str, FreeList]:
     sram, address = arch.sram, arch.address
     end = address.ddr.value + arch.ddr.bytes.value
+    # Lanes that are not active may read beside a buffer, as far as 16-bit distances go.
+    edge = MARGIN if arch.extensions else 0
+    start, size = address.sram.value + edge, sram.plannable.value - edge
     return {
-        "sram": FreeList("SRAM", address.sram.value, sram.plannable.value, sram.alignment.value, sram.guard.value),
+        "sram": FreeList("SRAM", start, size, sram.alignment.value, sram.guard.value),
         "ddr": FreeList("DDR", address.data.value, end - address.data.value, sram.alignment.value),
     }

@@ -13,6 +13,7 @@ from openrpp.arch import Card as Arch
 from openrpp.codegen import card
 from openrpp.codegen.card.prepare import prepared
 from openrpp.codegen.card.saved import BadProgram, from_data, to_data
+from openrpp.codegen.card.steps import Memory
 from openrpp.codegen.errors import CodegenError
 from openrpp.kir.ir import Module
 from openrpp.kir.layout import symbols
@@ -27,11 +28,15 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 class Form(NamedTuple):
-    """What a kernel is compiled for besides its own text: block shape, merged blocks, target."""
+    """What a kernel is compiled for besides its own text.
+
+    Block shape, merged blocks, target, and which pointer parameters lead to SRAM (on the published chip all do).
+    """
 
     block: Triple
     merge: int = 1
     target: str = EXTENDED
+    near: tuple[str, ...] = ()
 
 
 _known: WeakKeyDictionary[Module, dict[tuple[str, Form], card.Program | CodegenError]] = WeakKeyDictionary()
@@ -80,7 +85,9 @@ def _fetched(module: Module, symbol: str, form: Form, store: Cache) -> card.Prog
 
 
 def _compile(module: Module, symbol: str, form: Form) -> card.Program:
-    return card.compile(prepared(module, symbol, form.merge, form.target), symbol, form.block, target=form.target)
+    placement = dict.fromkeys(form.near, Memory.SRAM)
+    made = prepared(module, symbol, form.merge, form.target)
+    return card.compile(made, symbol, form.block, target=form.target, placement=placement)
 
 
 def _key(module: Module, symbol: str, form: Form) -> str:

@@ -88,6 +88,8 @@ def run_machine_code(card: Card, call: Call) -> Ran:
 def foreseen_time(card: Card, call: Call) -> CardTime:
     """What a launch would take on the card, from its machine code and without data; why that is not known otherwise."""
     try:
+        if target_of(card.arch) == PUBLISHED:
+            _refuse_staging(card, call)
         with loaded(card, call) as found:
             apart = [(found.planes, found.planes + found.program.planes_bytes)]
             apart.append((found.area, found.area + found.program.area_bytes))
@@ -98,6 +100,13 @@ def foreseen_time(card: Card, call: Call) -> CardTime:
             return CardTime(launches, merge=found.merge, notes=found.notes)
     except (LaunchError, CodegenError) as error:
         return CardTime(reason=f"not known: {error.sentence if isinstance(error, CodegenError) else error}")
+
+
+def _refuse_staging(card: Card, call: Call) -> None:
+    from openrpp.runtime.staging import needs_staging
+
+    if needs_staging(card, call):
+        raise LaunchError(f"buffers in DDR are staged through SRAM on {card.arch.name}, which engine 'reference' times")
 
 
 def _told(card: Card, call: Call, found: Loaded) -> Told:
@@ -145,7 +154,6 @@ def loaded(card: Card, call: Call) -> Generator[Loaded]:
 
 
 def _placed(card: Card, call: Call) -> Loaded:
-    _check_memories(card, call)
     choices, notes = merges(card.arch, call.grid, call.block), list[str]()
     for merge in choices:
         try:
@@ -191,22 +199,21 @@ def _in_words(program: Program, sizes: tuple[int, int, int, int]) -> str:
     return f"a block of {threads} threads takes {listed}"
 
 
-def _check_memories(card: Card, call: Call) -> None:
-    """Raises LaunchError for a pointer to a memory that the program's accesses do not reach."""
-    if target_of(card.arch) == PUBLISHED:
-        return  # buffers in DDR are staged
-    kernel, other, reached = call.module.kernels[call.symbol], card.device.memory.sram, card.device.memory.ddr
-    for index, (param, value) in enumerate(zip(kernel.params, call.values, strict=True)):
-        if param.type.is_pointer and isinstance(value, int) and other.base <= value < other.end:
-            where = f"kernel {call.name}, argument {index + 1} ({param.name})"
-            memory = reached.name.lower()
-            why = f"the buffer at {value:#x} lies in {other.name}, and machine code for {target_of(card.arch)} takes"
-            raise LaunchError(f"{where}: {why} buffers in {reached.name} (card.array(..., memory={memory!r}))")
+def _near(card: Card, call: Call) -> tuple[str, ...]:
+    """Names of the pointer arguments that lead to SRAM."""
+    sram, kernel = card.device.memory.sram, call.module.kernels[call.symbol]
+    pairs = zip(kernel.params, call.values, strict=True)
+    return tuple(
+        param.name
+        for param, value in pairs
+        if param.type.is_pointer and isinstance(value, int) and sram.base <= value < sram.end
+    )
 
 
 def _program(card: Card, call: Call, merge: int) -> Program:
     """The program, with errors that call the kernel as the source does."""
-    form = Form(call.block, merge, target_of(card.arch))
+    target = target_of(card.arch)
+    form = Form(call.block, merge, target, () if target == PUBLISHED else _near(card, call))
     try:
         program = compiled(call.module, call.symbol, form, call.store)
     except Unsupported as error:

@@ -57,16 +57,15 @@ class Board:
         self._sram = _SRAM
         if program.records is not None:
             symbols = {**symbols, RECORDS: self.place(bytes(program.records.bytes))}
-        area = program.area(grid, args, symbols)
+        area = program.area(grid, args, symbols, dynamic=dynamic)
         start = self._reserve(len(area))
         self.device.write(start, np.frombuffer(area, np.uint8))
         places = [self._reserve(program.planes_bytes), start]
-        places += [self._reserve(program.shared_bytes + dynamic), self._reserve(program.private_bytes)]
+        places += [self._reserve(program.shared_for(dynamic)), self._reserve(program.private_bytes)]
         x, y, z = program.block
         merge = program.kernel.merge
-        blocks = (-(-grid[0] // merge), grid[1], grid[2])
         words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
-        report = self.device.launch(program.machine, blocks, (x * y * z * merge, 1, 1), [*places, *words])
+        report = self.device.launch(program.machine, program.blocks(grid), (x * y * z * merge, 1, 1), [*places, *words])
         if program.records is not None:
             content = self.device.read(symbols[RECORDS], program.records.bytes, np.uint8).tobytes()
             self.told = program.records.read(content, grid, program.block, self._text)

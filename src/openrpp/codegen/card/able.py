@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openrpp.codegen.card.barriers import ASKING
 from openrpp.kir.ir import Constant, Instr
 
 
@@ -11,4 +12,4 @@ def able(instr: Instr) -> bool:
     if name in ("shl", "lshr", "ashr"):
         return instr.type.bits == 32 and isinstance(instr.operands[1], Constant)
     simple = ("add", "sub", "mul", "and", "or", "xor", "icmp", "trunc", "zext", "sext", "ptr_add", "ptrtoint")
-    return name in (*simple, "inttoptr", "space_cast", "barrier") and not instr.type.is_float
+    return name in (*simple, "inttoptr", "space_cast", "barrier", *ASKING) and not instr.type.is_float

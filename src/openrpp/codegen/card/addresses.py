@@ -94,7 +94,8 @@ class Splitter:
         if name == "ntid":
             return Poly.number(self.layout.extent(str(instr.attr("axis"))))
         if name == "global_addr" and str(instr.attr("symbol")) in self.places.shared:
-            own = Poly.leaf("s", self.places.shared_size) if self.kernel.merge > 1 else Poly.number(0)
+            own = Poly.leaf("own") if self.places.is_dynamic else Poly.leaf("s", self.places.shared_size)
+            own = own if self.kernel.merge > 1 else Poly.number(0)
             return Poly.leaf("shared") + own + Poly.number(self.places.shared[str(instr.attr("symbol"))])
         return None
 

@@ -604,7 +604,7 @@ class Allocator(Accesses):
         target = self.pairs_of[item.result]
         op = Op(units=frozenset(("pe",)), reads=frozenset((register,)), pe_reads=frozenset((register,)))
         op.late = frozenset((target,))
-        op.vector.append(f"VOTE.ANY {LOW[register]}, S{2 * int(target[2:])}")
+        op.vector.append(f"VOTE.{item.kind} {LOW[register]}, S{2 * int(target[2:])}")
         self.packer.add(op)
 
     def _jump(self, item: Jump) -> None:

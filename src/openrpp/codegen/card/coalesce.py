@@ -76,7 +76,7 @@ def _with(item: Item, names: Mapping[Word, Word]) -> Item:
         reads = tuple((new(source), part) for source, part in item.reads)
         return ScalarOp(item.text, reads, word(item.result), item.makes)
     if isinstance(item, Vote):
-        return Vote(word(item.predicate), word(item.result))
+        return Vote(word(item.predicate), word(item.result), item.kind)
     if isinstance(item, Jump):
         return replace(item, condition=item.condition and word(item.condition))
     if isinstance(item, Label | Begin | End | Scalar):

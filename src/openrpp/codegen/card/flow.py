@@ -6,10 +6,12 @@ while a vote finds an active lane. What a block parameter holds is a variable: a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from openrpp.codegen.card import arithmetic, atomics, memory, threads
 from openrpp.codegen.card.able import able
+from openrpp.codegen.card.barriers import ASKING
 from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.scalar_steps import ScalarOp, as_scalar
 from openrpp.codegen.card.steps import (
@@ -35,10 +37,6 @@ from openrpp.kir.ops.form import Effect
 RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **threads.RULES}
 
 
-REASONS = {"grid_barrier": "its blocks run one after another, so they cannot wait for each other"}
-"""Why ops are refused that are not merely missing."""
-
-
 _ACCESSES = (Effect.LOAD, Effect.STORE, Effect.ATOMIC)
 
 
@@ -53,10 +51,11 @@ class Assign:
 
 @dataclass(slots=True)
 class Vote:
-    """Whether a word is not zero in any lane, as a scalar."""
+    """Whether a word is not zero in any lane, or in how many, as a scalar."""
 
     predicate: Word
     result: Word
+    kind: str = "ANY"  # or COUNT
 
 
 @dataclass(slots=True)
@@ -314,13 +313,11 @@ class Flow:
             self._basis(instr)
             return
         if instr.effect is Effect.BLOCK:
-            if instr.op.name != "barrier":
-                raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
-            self.items.append(Fence(instr.location))
+            self._barrier(instr)
             return
         rule = RULES.get(instr.op.name)
         if rule is None:
-            raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
+            raise self.lower.unsupported(instr)
         self.lower.seen = self.sources
         rule(self.lower, instr)
         self._present = instr
@@ -336,6 +333,41 @@ class Flow:
         """A number of the layout that addresses are made of."""
         self.lower.give(instr, memory.basis(self.lower, self.lower.splits.basis[instr]))
         self._take_steps()
+
+    def _barrier(self, instr: Instr) -> None:
+        """Stores before it are seen behind it; what it answers is a vote."""
+        if instr.op.name in ("barrier", "grid_barrier"):
+            self.items.append(Fence(instr.location))
+            return
+        if instr.op.name not in ASKING or (self.lower.places.near and instr.op.name == "barrier_count"):
+            raise self.lower.unsupported(instr)
+        self.items.append(Fence(instr.location))
+        (asked,) = self.sources(instr.operands[0])
+        self.lower.give(instr, self._answer(instr.op.name, asked))
+        self._take_steps()
+        self._keep_left(instr)
+
+    def _answer(self, name: str, asked: Source) -> Source:
+        """The number of active lanes with a condition, whether all have it or any."""
+        is_same = isinstance(asked, int) or asked in self.scalars
+        if name == "barrier_count":
+            number = self.lower.number(asked) if is_same else 1
+            if is_same and self.mask is None:
+                return self.lower.multiply(number, math.prod(self.lower.block))
+            chosen = self.mask if is_same or not isinstance(asked, Word) else self._narrowed(asked)
+            assert chosen is not None
+            return self.lower.multiply(self.lower.both(self._vote(chosen, "COUNT"), 0xFFFF), number)
+        if not isinstance(asked, Word) or is_same:
+            return asked
+        if name == "barrier_or":
+            return self._vote(self._narrowed(asked))
+        return self.lower.invert(self._vote(self._narrowed(self._taken(self.lower.invert(asked)))))
+
+    def _vote(self, predicate: Word, kind: str = "ANY") -> Word:
+        answer = self._scalar("answer")
+        self._take_steps()
+        self.items.append(Vote(predicate, answer, kind))
+        return answer
 
     def _keep_left(self, value: BlockParam | Instr) -> None:
         """What is used behind a divergent loop is kept as each lane leaves it."""

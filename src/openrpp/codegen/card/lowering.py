@@ -28,7 +28,8 @@ class Places:
     symbols: dict[str, int]
     geometry: int
     private_size: int
-    shared_size: int = 0  # bytes of a CUDA block; a multiple of 16
+    shared_size: int = 0  # bytes of a CUDA block without dynamic ones; a multiple of 16
+    is_dynamic: bool = False  # whether there are dynamic ones
     direct: int = 0  # words of the parameter area that are FRAM words too
     biased: Mapping[int, int] = field(default_factory=dict[int, int])
     near: bool = False  # every pointer leads to SRAM: its low word is the address

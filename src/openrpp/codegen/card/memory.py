@@ -25,6 +25,9 @@ LOADED_POINTER = (
 )
 BIAS = 1 << 31
 """Distances from the root of a buffer in DDR are signed; what is added to the biased root is not."""
+SHARED_STRIDE = 32
+"""Where the geometry in the parameter area has the bytes from the shared memory of a CUDA block to the next one's."""
+
 Address = tuple[Source, ...]
 
 
@@ -78,6 +81,8 @@ def basis(lower: Lowering, name: str) -> Source:
         return scalar(lower, SHARED)
     if name == "s":
         return group(lower)
+    if name == "own":
+        return own_shared(lower)
     number = lane_number(lower)
     if name == "lane":
         return number
@@ -91,6 +96,15 @@ def group(lower: Lowering) -> Source:
     if lower.kernel.merge == 1:
         return 0
     return divided(lower, lane_number(lower), x * y * z, x * y * z * lower.kernel.merge - 1)
+
+
+def own_shared(lower: Lowering) -> Source:
+    """Where the shared memory of a lane's CUDA block begins in that of the card's block."""
+    places = lower.places
+    stride: Source = places.shared_size
+    if places.is_dynamic and lower.kernel.merge > 1:
+        stride = parameter_word(lower, places.geometry + SHARED_STRIDE)
+    return lower.multiply(group(lower), stride)
 
 
 def divided(lower: Lowering, value: Source, divisor: int, most: int) -> Source:
@@ -283,8 +297,7 @@ def _global_addr(lower: Lowering, instr: Instr) -> None:
     """A shared variable lies in the part of its own block, where several share one."""
     symbol, places = str(instr.attr("symbol")), lower.places
     if symbol in places.shared:
-        own = lower.multiply(group(lower), places.shared_size)
-        lower.give(instr, lower.add(lower.add(scalar(lower, SHARED), own), places.shared[symbol]))
+        lower.give(instr, lower.add(lower.add(scalar(lower, SHARED), own_shared(lower)), places.shared[symbol]))
         return
     offset = places.symbols[symbol]
     lower.give(instr, parameter_word(lower, offset), 0 if places.near else parameter_word(lower, offset + 4))

@@ -20,12 +20,13 @@ from openrpp.codegen.card.steps import Part, Pe, Read, Source, Word
 from openrpp.codegen.card.threads import RULES as THREADS
 from openrpp.codegen.card.threads import inside_grid
 from openrpp.kir.ir import Edge, Exit, Instr, Kernel
-from openrpp.kir.ops.form import Effect
 
 RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **THREADS}
 DONE = 0xFFFF
 WAITS = 0x8000
 """Added to the number of a segment that a lane goes on with behind a barrier."""
+WAITS_FOR_GRID = 0xC000
+"""The same for a barrier of the whole grid, whose lanes go on when none waits at another."""
 
 
 class Naive(Planes):
@@ -85,8 +86,7 @@ class Naive(Planes):
         for instr in segment.body:
             self._instruction(instr)
         if segment.barrier is not None:
-            self._barrier(segment.barrier)
-            self.go(WAITS + segment.number + 1)
+            self.go(self._waits(segment.barrier) + segment.number + 1)
         else:
             self._leave(segment)
         self.text.place(behind)
@@ -99,10 +99,11 @@ class Naive(Planes):
         rule(self.lowering, instr)
         self._flush()
 
-    def _barrier(self, instr: Instr) -> None:
-        if instr.op.name != "barrier":
+    def _waits(self, instr: Instr) -> int:
+        """What is added to the number of the segment behind a barrier."""
+        if instr.op.name not in ("barrier", "grid_barrier"):
             raise self.lowering.unsupported(instr)
-        assert instr.effect is Effect.BLOCK
+        return WAITS if instr.op.name == "barrier" else WAITS_FOR_GRID
 
     def _leave(self, segment: Segment) -> None:
         """The end of a block: lanes take their edges."""
@@ -136,7 +137,9 @@ class Naive(Planes):
         self.go(self.start_of[edge.target])
 
     def _end(self, top: str) -> None:
-        """Start again while any lane runs; let those that wait go on; else the block is done."""
+        """Start again while any lane runs; let those that wait go on, first within blocks; else all is done."""
         self.jump_if_any_between(0, len(self.segments), top)
-        self.release(WAITS, DONE, top)
+        self.release(WAITS, WAITS_FOR_GRID, top)
+        if any(instr.op.name == "grid_barrier" for instr in self.kernel.instructions()):
+            self.release(WAITS_FOR_GRID, DONE, top)
         self.finish()

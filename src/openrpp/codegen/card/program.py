@@ -10,6 +10,7 @@ import numpy as np
 
 from openrpp.codegen.card.addresses import split_addresses
 from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
+from openrpp.codegen.card.barriers import counted
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item
@@ -85,6 +86,28 @@ class Program:
     notes: tuple[str, ...] = ()
     records: Records | None = None
 
+    @property
+    def is_cooperative(self) -> bool:
+        """Whether its blocks wait for each other, so that the grid must be one block of the card."""
+        return any(instr.op.name == "grid_barrier" for instr in self.kernel.instructions())
+
+    def blocks(self, grid: Triple) -> Triple:
+        """Blocks of the card that a grid takes. Raises Unsupported where they wait for each other."""
+        found = -(-grid[0] // self.kernel.merge), grid[1], grid[2]
+        if self.is_cooperative and found != (1, 1, 1):
+            x, y, z = self.block
+            blocks, threads = grid[0] * grid[1] * grid[2], x * y * z
+            sentence = (
+                f"its {blocks} blocks of {threads} threads wait for each other, so they must run as one block of the "
+                f"card, which has {_MOST_THREADS} threads and merges blocks along x; {self.kernel.merge} are merged"
+            )
+            raise Unsupported(sentence, self.kernel.name, self.kernel.location)
+        return found
+
+    def shared_for(self, dynamic: int) -> int:
+        """Bytes of shared memory of a block of the card, `dynamic` ones of each CUDA block among them."""
+        return self.kernel.merge * (self.places.shared_size + -(-dynamic // 16) * 16)
+
     def area(
         self,
         grid: Triple,
@@ -93,11 +116,13 @@ class Program:
         first: int = 0,
         row: int = 0,
         layer: int = 0,
+        dynamic: int = 0,
     ) -> bytes:
         """The parameter area of a launch.
 
-        `first` is the index of its first block along x, `row` and `layer` those along y and z, which programs for the
-        published chip take into account, since their launches may be parts of a grid.
+        `first` is the index of its first block of the card along x, `row` and `layer` those along y and z, which
+        programs for the published chip take into account, since their launches may be parts of a grid; `dynamic` the
+        bytes of dynamic shared memory.
         """
         found = bytearray(self.area_bytes)
         for parameter, arg, offset in zip(self.kernel.params, args, self.places.params, strict=True):
@@ -113,7 +138,8 @@ class Program:
         for offset, biased in self.places.biased.items():
             (address,) = struct.unpack_from("<Q", found, offset)
             struct.pack_into("<Q", found, biased, (address - (1 << 31)) & ((1 << 64) - 1))
-        struct.pack_into("<8I", found, self.places.geometry, *grid, first, 1, 0, row, layer)
+        stride = self.shared_for(dynamic) // self.kernel.merge
+        struct.pack_into("<9I", found, self.places.geometry, *grid, first, 1, 0, row, layer, stride)
         return bytes(found)
 
 
@@ -136,8 +162,17 @@ def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], in
     shared, private = shared_layout(module, kernel), private_layout(kernel)
     size = -(-private.size // 16) * 16
     shared_size = -(-shared.size // 16) * 16
+    is_dynamic = any(module.globals[name].dynamic for name in symbols(kernel))
     made = Places(
-        dict(shared.offsets), dict(private.offsets), tuple(offsets), known, end, size, shared_size, biased=biased
+        dict(shared.offsets),
+        dict(private.offsets),
+        tuple(offsets),
+        known,
+        end,
+        size,
+        shared_size,
+        is_dynamic,
+        biased=biased,
     )
     return made, device, end + AREA_TAIL, shared.size
 
@@ -150,17 +185,11 @@ class _Written:
     start: str
     planes: int
     spills: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need], pairs: Sequence[str]) -> _Written:
-    """By the optimising back end if it can. Raises Unsupported."""
-    try:
-        text, planes, spills = _optimised(clone_kernel(kernel), block, places, needed, pairs)
-    except (NoRoom, Irreducible) as error:
-        if places.near:
-            raise Unsupported(f"{error}; the published chip needs better", kernel.name, kernel.location) from None
-        return replace(_plain(kernel, block, places), notes=(f"{PLAIN}: {error}",))
+    """By the optimising back end. Raises Unsupported, NoRoom, Irreducible."""
+    text, planes, spills = _optimised(clone_kernel(kernel), block, places, needed, pairs)
     start = block_shape(text, kernel, block, places) + set_up(text, pairs)
     if places.near and any(POLL in line for line in text.lines):
         start += prepare_votes(places.geometry)
@@ -245,7 +274,7 @@ def _published(items: list[Item], scalars: set[Word], lowering: Lowering) -> lis
     return without_dead(legal.items)
 
 
-def _check_merging(module: Module, kernel: Kernel, block: Triple) -> None:
+def _check_merging(kernel: Kernel, block: Triple) -> None:
     """Whether the blocks that the kernel merges can share a block of the card. Raises Unsupported."""
     threads = block[0] * block[1] * block[2]
     if threads * kernel.merge > _MOST_THREADS:
@@ -257,9 +286,6 @@ def _check_merging(module: Module, kernel: Kernel, block: Triple) -> None:
     if threads % WARP and (first := next(warps, None)) is not None:
         sentence = f"blocks of {threads} threads cannot be merged: '{first.op.name}' needs whole warps"
         raise Unsupported(sentence, kernel.name, first.location)
-    if any(module.globals[name].dynamic for name in symbols(kernel)):
-        sentence = "blocks with dynamic shared memory cannot be merged"
-        raise Unsupported(sentence, kernel.name, kernel.location)
 
 
 def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars) -> Value:
@@ -290,9 +316,12 @@ def compile(
     if target not in TARGETS:
         raise ValueError(f"target {target!r} is not known; there are {', '.join(TARGETS)}")
     published = target == PUBLISHED
+    given = module
     module, records = (module, None) if published else recorded(module, name)
+    if naive or module.kernels[name].merge > 1:
+        module = counted(module, name)
     kernel = module.kernels[name]
-    _check_merging(module, kernel, block)
+    _check_merging(kernel, block)
     places, device, area, _ = _places(module, kernel)
     sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
     places = replace(places, direct=min(area // 4, _DIRECT), near=published, sram=sram)
@@ -301,7 +330,12 @@ def compile(
     words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))
     header = "".join(f".param .u32 {word}\n" for word in words)
     threads = block[0] * block[1] * block[2] * kernel.merge
-    written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed, names)
+    try:
+        written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed, names)
+    except (NoRoom, Irreducible) as error:
+        if published:
+            raise Unsupported(f"{error}; the published chip needs better", name, kernel.location) from None
+        return replace(compile(given, name, block, naive=True), notes=(f"{PLAIN}: {error}",))
     header, text = header + written.start, written.text
     machine = assemble(header + text.text(), name)
     if len(machine.words) > _JUMP_REACH:
@@ -325,6 +359,6 @@ def compile(
         located(machine, text, header.count("\n")),
         target,
         tuple(needed),
-        written.notes,
+        (),
         records,
     )

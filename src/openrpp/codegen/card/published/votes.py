@@ -10,7 +10,7 @@ from typing import Final
 from openrpp.arch import load
 from openrpp.codegen.card.text import Text
 
-AREA_TAIL: Final = 32
+AREA_TAIL: Final = 40
 """Bytes of the parameter area from the geometry on."""
 POLL: Final = "POLL.CHN1"
 _ONE, _FLAG = 16, 20

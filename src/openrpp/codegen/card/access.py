@@ -119,6 +119,7 @@ class Accesses:
                 lines.append(f"MOVE.U32 {source:#x}, {target}")
             elif source in self.at_use:
                 lines.append(f"LDPARAM.U32 {self.at_use[source]}, {target}")
+                access.scalar_reads |= {self.at_use[source]}
             else:
                 lines.append(f"MOVE.U32 {self.pairs_of[source]}, {target}")
                 access.scalar_reads |= {self.pairs_of[source]}
@@ -266,7 +267,7 @@ class Accesses:
         wanted = (item.value, item.value_high, item.compared, item.compared_high)
         place, mask, value, value_high, compared, compared_high = self._reach(item, op, *wanted)
         pair = self._place_for(item.result)
-        op.units |= {"load"} if compared_high else set[str]()
+        op.units |= {"load", "store"} if compared_high else set[str]()  # both ways of the sequential port
         op.writes = frozenset((pair,))
         op.copies = (pair,)
         condition = LOW[mask] if mask else ""

@@ -20,8 +20,9 @@ from openrpp.codegen.card.operands import ordered, scalar_indices
 from openrpp.codegen.card.published.halves import Halves
 from openrpp.codegen.card.published.votes import fetch_flag
 from openrpp.codegen.card.registers import HIGH, LOW, MAB, VAB, copy_line
+from openrpp.codegen.card.scalar_registers import scalar_places
 from openrpp.codegen.card.scalar_steps import ScalarOp
-from openrpp.codegen.card.scalars import allocate, defines, made_at_use, uses
+from openrpp.codegen.card.scalars import defines, made_at_use, uses
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -40,6 +41,8 @@ from openrpp.codegen.card.steps import (
 from openrpp.codegen.card.text import Text
 
 _FAR = 1 << 30
+RESULT = "DS9"
+"""Where a scalar result is before it goes to a spare word of FRAM."""
 _TURNS, _DEEPEST = 10, 4
 """How often a loop is supposed to go round, for so many loops around each other."""
 _IMMEDIATE = ("ADD.U", "SUB.U", "MUL.U32", "AND.U", "OR.U", "XOR.U", "SHL", "SHR", "SAR", "MOVE.U32")
@@ -54,7 +57,7 @@ class NoRoom(Exception):
 
 
 class Allocator(Accesses):
-    """Writes the columns of a line of items. `reserve` pairs or more stay free of homes."""
+    """Writes the columns of a line of items. `reserve` pairs stay free of homes, `spare` FRAM words are free."""
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Allocator(Accesses):
         pairs: Sequence[str],
         reserve: int = 2,
         published: bool = False,
+        spare: int = 0,
     ) -> None:
         self.items = items
         self.scalars = scalars
@@ -73,8 +77,10 @@ class Allocator(Accesses):
         self.packer = Packer(self.text, Halves(threads) if published else None)
         self.published = published
         self.pairs = pairs
-        self.pairs_of = allocate(items, scalars)
-        self.at_use = made_at_use(items)
+        places = scalar_places(items, scalars, known, spare)
+        self.pairs_of = places.pairs
+        self.spare = {word: f"[spare{number}]" for word, number in places.spare.items()}
+        self.at_use = made_at_use(items) | self.spare
         self.planes: dict[Word, int] = {}
         self.spills = 0
         self.cost = 0  # columns, those of loops several times
@@ -267,8 +273,7 @@ class Allocator(Accesses):
             op.scalar_writes |= {name}
         elif source in self.at_use:
             name = self._next_temporary(op)
-            op.scalar += _fetched(self.at_use[source], name)
-            op.scalar_writes |= {name}
+            self._fetch(source, name, op)
         else:
             name = self.pairs_of[source]
         op.captured |= {name}
@@ -276,6 +281,13 @@ class Allocator(Accesses):
         if part is Part.PAIR:
             return name
         return f"S{2 * number + (part is Part.HIGH and not isinstance(source, int))}"
+
+    def _fetch(self, word: Word, target: str, op: Op) -> None:
+        """Bring a word that has no pair of its own into one, by the scalar words of an operation."""
+        op.scalar += _fetched(self.at_use[word], target)
+        op.scalar_writes |= {target}
+        if word in self.spare:
+            op.scalar_reads |= {self.spare[word]}
 
     def _is_scalar(self, source: Source) -> bool:
         return isinstance(source, int) or source in self.scalars
@@ -571,8 +583,9 @@ class Allocator(Accesses):
             self._to_plane(name, target)
 
     def _scalar_op(self, item: ScalarOp) -> None:
-        target = self.pairs_of[item.result]
-        op = Op(scalar_writes=frozenset((target,)))
+        spare = self.spare.get(item.result)
+        target = RESULT if spare else self.pairs_of[item.result]
+        op = Op(scalar_writes=frozenset((target, spare) if spare else (target,)))
         names: list[str] = []
         for index, (source, part) in enumerate(item.reads):
             is_last = index == len(item.reads) - 1
@@ -587,8 +600,7 @@ class Allocator(Accesses):
                 half = 0
             elif source in self.at_use:
                 name = self._next_temporary(op)
-                op.scalar += _fetched(self.at_use[source], name)
-                op.scalar_writes |= {name}
+                self._fetch(source, name, op)
                 half = int(part is Part.HIGH)
             else:
                 name = self.pairs_of[source]
@@ -597,6 +609,8 @@ class Allocator(Accesses):
             names.append(name if part is Part.PAIR else f"S{2 * int(name[2:]) + half}")
         result = target if item.makes is Part.PAIR else f"S{2 * int(target[2:])}"
         op.scalar.append(f"{item.text} {', '.join([*names, result])}")
+        if spare:
+            op.scalar.append(f"STGLB.U32 {target}, {spare}")
         self.packer.add(op)
 
     def _vote(self, item: Vote) -> None:

@@ -31,6 +31,7 @@ class Places:
     shared_size: int = 0  # bytes of a CUDA block without dynamic ones; a multiple of 16
     is_dynamic: bool = False  # whether there are dynamic ones
     direct: int = 0  # words of the parameter area that are FRAM words too
+    spare: int = 0  # FRAM words behind them for values of the sequencer
     biased: Mapping[int, int] = field(default_factory=dict[int, int])
     near: bool = False  # every pointer leads to SRAM: its low word is the address
     sram: frozenset[str] = frozenset()  # pointer parameters and variables that lie in SRAM

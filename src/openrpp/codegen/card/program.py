@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from openrpp.codegen.card.published.reasons import Lacking, Need, needs
 from openrpp.codegen.card.published.votes import AREA_TAIL, POLL, prepare_votes
 from openrpp.codegen.card.records import Records
 from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
-from openrpp.codegen.card.scalars import OutOfScalars
+from openrpp.codegen.card.scalar_registers import OutOfScalars
 from openrpp.codegen.card.scheduling import scheduled
 from openrpp.codegen.card.sides import recorded
 from openrpp.codegen.card.start import block_shape
@@ -50,6 +51,9 @@ Triple = tuple[int, int, int]
 Argument = int | float | bytes | np.generic
 _JUMP_REACH = 1 << 16
 _DIRECT = 60
+"""Words of the parameter area that are FRAM words too, with those that scalar values may take."""
+_LEAST_SPARE, _MOST_SPARE = 4, 12
+_SPARE = re.compile(r"\[spare(\d+)\]")
 _MOST_THREADS = 8160  # 255 warps
 TARGETS = ("ae7100x", "ae7100")
 PUBLISHED = "ae7100"
@@ -223,7 +227,7 @@ def _optimised(
                 items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
             needed[:] = needs(items)
             items = without_unused(coalesced(items, flow.scalars))
-            back = _best(items, flow.scalars, threads, places.near, pairs)
+            back = _best(items, flow.scalars, threads, places, pairs)
         except Demoted as demoted:
             lanes_only.add(demoted.value)
             continue
@@ -237,27 +241,27 @@ def _origins(kernel: Kernel, places: Places) -> Origins:
     return Origins(Cfg(kernel), places.sram, everything=places.near)
 
 
-def _best(items: list[Item], scalars: set[Word], threads: int, published: bool, pairs: Sequence[str]) -> Allocator:
+def _best(items: list[Item], scalars: set[Word], threads: int, places: Places, pairs: Sequence[str]) -> Allocator:
     """The better of two orders, by columns with loops counted several times: as it stands, and as units fill up.
 
     The second needs more registers. Raises OutOfScalars, NoRoom.
     """
     known = Liveness(items)
-    plain = _allocated(items, scalars, threads, known, published, pairs)
+    plain = _allocated(items, scalars, threads, known, places, pairs)
     filled = scheduled(items, scalars, known, len(pairs))
     try:
-        other = _allocated(filled, scalars, threads, Liveness(filled), published, pairs)
+        other = _allocated(filled, scalars, threads, Liveness(filled), places, pairs)
     except (OutOfScalars, NoRoom):
         return plain
     return min(plain, other, key=lambda back: back.cost)
 
 
 def _allocated(
-    items: list[Item], scalars: set[Word], threads: int, known: Liveness, published: bool, pairs: Sequence[str]
+    items: list[Item], scalars: set[Word], threads: int, known: Liveness, places: Places, pairs: Sequence[str]
 ) -> Allocator:
     """Registers and columns, with as many pairs kept across labels as can be."""
     for reserve in range(2, len(pairs) + 1):
-        back = Allocator(items, scalars, threads, known, pairs, reserve, published)
+        back = Allocator(items, scalars, threads, known, pairs, reserve, places.near, places.spare)
         try:
             back.run()
         except NoRoom:
@@ -296,6 +300,12 @@ def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars) -> Value:
     return next((value for value in known if isinstance(value, Instr)), known[0])
 
 
+def _spare_words(text: Text) -> tuple[str, ...]:
+    """The FRAM words that values of the sequencer lie in, by name."""
+    numbers = [int(found) for line in text.lines for found in _SPARE.findall(line)]
+    return tuple(f"spare{number}" for number in range(max(numbers, default=-1) + 1))
+
+
 def compile(
     module: Module,
     name: str,
@@ -324,11 +334,10 @@ def compile(
     _check_merging(kernel, block)
     places, device, area, _ = _places(module, kernel)
     sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
-    places = replace(places, direct=min(area // 4, _DIRECT), near=published, sram=sram)
+    spare = min(_MOST_SPARE, max(_LEAST_SPARE, _DIRECT - area // 4))
+    places = replace(places, direct=min(area // 4, _DIRECT - spare), near=published, sram=sram, spare=spare)
     names = (PUBLISHED_PAIRS if published else ALL_PAIRS)[:pairs]
     needed: list[Need] = []
-    words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)))
-    header = "".join(f".param .u32 {word}\n" for word in words)
     threads = block[0] * block[1] * block[2] * kernel.merge
     try:
         written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed, names)
@@ -336,7 +345,11 @@ def compile(
         if published:
             raise Unsupported(f"{error}; the published chip needs better", name, kernel.location) from None
         return replace(compile(given, name, block, naive=True), notes=(f"{PLAIN}: {error}",))
-    header, text = header + written.start, written.text
+    text, used = written.text, _spare_words(written.text)
+    words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)), *used)
+    header = "".join(f".param .u32 {word}\n" for word in words) + written.start
+    places = replace(places, direct=places.direct + len(used))
+    area = max(area, 4 * places.direct)
     machine = assemble(header + text.text(), name)
     if len(machine.words) > _JUMP_REACH:
         sentence = f"the program has {len(machine.words)} words; jumps reach {_JUMP_REACH}"

@@ -1,0 +1,133 @@
+"""Scalar registers: pairs for values of the sequencer over the line of a kernel, FRAM words for those that have none.
+
+A word has one pair wherever it is needed. Where pairs run out, the word that is used least for its length lies in a
+spare word of the parameter memory: its writer stores it there, each reader fetches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from openrpp.codegen.card.flow import Item, Vote
+from openrpp.codegen.card.liveness import Liveness, loops_of
+from openrpp.codegen.card.scalars import defines, made_at_use, uses
+from openrpp.codegen.card.steps import Word
+
+PAIRS = tuple(f"DS{number}" for number in range(1, 9))
+"""DS0 is the base of the planes; DS9 to DS12 serve operands that are made where they are used, DS13 the assembler."""
+_TURNS, _DEEPEST = 10, 4
+
+
+class OutOfScalars(Exception):
+    """More scalar values are alive at once than there are pairs and spare words: `words`, the longest first."""
+
+    def __init__(self, words: list[Word]) -> None:
+        self.words = words
+        super().__init__()
+
+
+@dataclass(slots=True)
+class ScalarPlaces:
+    """Where scalar words live: in pairs, or in spare words of FRAM, by number."""
+
+    pairs: dict[Word, str] = field(default_factory=dict[Word, str])
+    spare: dict[Word, int] = field(default_factory=dict[Word, int])
+
+
+class _Chooser:
+    def __init__(self, items: Sequence[Item], scalars: set[Word], known: Liveness, most: int) -> None:
+        self.most = most
+        self.busy = _busy(items, scalars - set(made_at_use(items)), known)
+        self.weight = _weights(items, self.busy)
+        self.fixed = {item.result for item in items if isinstance(item, Vote)}
+        self.taken = dict.fromkeys(PAIRS, 0)
+        self.slots: list[int] = []
+        self.found = ScalarPlaces()
+
+    def run(self) -> ScalarPlaces:
+        """Places for all words, in the order in which they are first written. Raises OutOfScalars."""
+        for word in sorted(self.busy, key=lambda word: _first(self.busy[word])):
+            while not self._place(word):
+                victim = self._victim(word)
+                self._spare(victim)
+                if victim is word:
+                    break
+        return self.found
+
+    def _place(self, word: Word) -> bool:
+        """Give a word the pair that was free for longest."""
+        places = self.busy[word]
+        free = [pair for pair in PAIRS if not self.taken[pair] & places]
+        if not free:
+            return False
+        before = (1 << _first(places)) - 1
+        pair = min(free, key=lambda name: (self.taken[name] & before).bit_length())
+        self.taken[pair] |= places
+        self.found.pairs[word] = pair
+        return True
+
+    def _victim(self, word: Word) -> Word:
+        """The word in the way that is used least for its length, or the word itself."""
+        places = self.busy[word]
+        others = [other for other in self.found.pairs if self.busy[other] & places and other not in self.fixed]
+        choices = others if word in self.fixed else [*others, word]
+        is_full = len(self.slots) >= self.most
+        if is_full:
+            choices = [other for other in choices if self._slot(other) is not None]
+        if not choices:
+            raise OutOfScalars(sorted([*others, word], key=lambda each: -self.busy[each].bit_length()))
+        return min(choices, key=lambda each: self.weight[each] / self.busy[each].bit_count())
+
+    def _slot(self, word: Word) -> int | None:
+        return next((number for number, taken in enumerate(self.slots) if not taken & self.busy[word]), None)
+
+    def _spare(self, word: Word) -> None:
+        pair = self.found.pairs.pop(word, None)
+        if pair is not None:
+            self.taken[pair] &= ~self.busy[word]
+        number = self._slot(word)
+        if number is None:
+            number = len(self.slots)
+            self.slots.append(0)
+        self.slots[number] |= self.busy[word]
+        self.found.spare[word] = number
+
+
+def scalar_places(items: Sequence[Item], scalars: set[Word], known: Liveness, most: int) -> ScalarPlaces:
+    """Places for all scalar words but those that are made at use, up to `most` in FRAM. Raises OutOfScalars."""
+    return _Chooser(items, scalars, known, most).run()
+
+
+def _busy(items: Sequence[Item], scalars: set[Word], known: Liveness) -> dict[Word, int]:
+    """The places of each word, those just behind its writers too."""
+    found: dict[Word, int] = {}
+    for place, item in enumerate(items):
+        made = defines(item)
+        for word in (*uses(item), *([made] if made is not None else [])):
+            if word in scalars and word not in found:
+                found[word] = known.needed(word) or 1 << place
+        if made in found:
+            found[made] |= 1 << place + 1
+    return found
+
+
+def _weights(items: Sequence[Item], words: dict[Word, int]) -> dict[Word, float]:
+    """How often each word is read and written, with loops counted several times."""
+    change = [0] * (len(items) + 2)
+    for loop in loops_of(items):
+        change[loop.begin + 1] += 1
+        change[loop.end + 1] -= 1
+    found = dict.fromkeys(words, 0.0)
+    depth = 0
+    for place, item in enumerate(items):
+        depth += change[place]
+        made = defines(item)
+        for word in (*uses(item), *([made] if made is not None else [])):
+            if word in found:
+                found[word] += _TURNS ** min(depth, _DEEPEST)
+    return found
+
+
+def _first(places: int) -> int:
+    return (places & -places).bit_length() - 1

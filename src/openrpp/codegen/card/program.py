@@ -33,7 +33,7 @@ from openrpp.codegen.card.sides import recorded
 from openrpp.codegen.card.start import block_shape
 from openrpp.codegen.card.steps import Memory, Word
 from openrpp.codegen.card.text import Text, located
-from openrpp.codegen.card.values import Values
+from openrpp.codegen.card.values import Values, short_values
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
 from openrpp.isa.program import Kernel as Machine
@@ -216,10 +216,10 @@ def _optimised(
     """(text, planes, accesses to planes) by the optimising back end; the kernel is changed."""
     lanes_only: set[Value] = set()
     splits = split_addresses(kernel, block, places)
-    origins = _origins(kernel, places)
+    origins, short = _origins(kernel, places), short_values(kernel, block)
     threads = block[0] * block[1] * block[2] * kernel.merge
     while True:
-        lowering = Lowering(kernel, block, Values(), places, splits=splits, origins=origins)
+        lowering = Lowering(kernel, block, Values(short), places, splits=splits, origins=origins)
         flow = Flow(kernel, lowering, lanes_only)
         try:
             items = without_unused(without_dead(flow.run()))

@@ -50,6 +50,8 @@ def multiply(lower: Lowering, a: Two, b: Two) -> Two:
 
 def compare(lower: Lowering, signed: bool, relation: str, a: Two, b: Two) -> Source:
     """A relation of 64-bit integers: by the high words, and where they are equal by the low ones."""
+    if isinstance(a[1], int) and a[1] == b[1]:
+        return lower.compare(f"CMP.U32.{relation.upper()}", a[0], b[0])
     same = lower.compare("CMP.U32.EQ", a[1], b[1])
     if relation in ("eq", "ne"):
         equal = lower.both(same, lower.compare("CMP.U32.EQ", a[0], b[0]))

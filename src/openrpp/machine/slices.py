@@ -59,7 +59,10 @@ class Slices:
         self.flow = Flow(code, words)
         self.lanes = lanes
         self.apart = apart
-        self.shapes = any(op.form.effect == "shape" for op in self.flow.scalars.values())
+        shapes = [pc for pc, op in self.flow.scalars.items() if op.form.effect == "shape"]
+        first = min(self.flow.columns, default=0)
+        self.reshaped = bool(shapes)
+        self.shapes = any(pc > first for pc in shapes)  # the lanes of later columns are not those of earlier ones
         self.places: dict[str, Place] = {}
         self._place_of: dict[tuple[int, int], Place | None] = {}
         for pc, column in self.flow.columns.items():
@@ -79,6 +82,8 @@ class Slices:
         """Where an access goes, if scalars that are known say so."""
         form = op.form
         if form.slot is not Slot.SEQUENTIAL or form.cost is Cost.WARP_VECTOR or form.define is None:
+            return None
+        if self.reshaped and form.cost is Cost.STRIDED:
             return None
         known, values = self.flow.known[pc], dict(op.op.values)
         for name, register, width in op.captured:

@@ -19,6 +19,7 @@ from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
 from openrpp.codegen.card.naive import Naive
+from openrpp.codegen.card.narrow import narrow
 from openrpp.codegen.card.origins import Origins
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.prologue import set_up
@@ -215,6 +216,7 @@ def _optimised(
 ) -> tuple[Text, int, int]:
     """(text, planes, accesses to planes) by the optimising back end; the kernel is changed."""
     lanes_only: set[Value] = set()
+    narrow(kernel, block)
     splits = split_addresses(kernel, block, places)
     origins, short = _origins(kernel, places), short_values(kernel, block)
     threads = block[0] * block[1] * block[2] * kernel.merge

@@ -56,7 +56,7 @@ class Foresight:
         self.vectors = Vectors(card.limits.threads.value)
         self.path = Datapath(own, Numerics.from_choices(card.choices), self.vectors, str(settings["ben_high_byte"]))
         self.samples = PassSamples(card, self.path)
-        self.threads = launch.threads
+        self._most = 0  # lanes of the widest column of the block so far
         self._marked: set[int] = set()  # registers whose values are not known
         self._voted: set[int] = set()  # the same as a vote of the present column sees them
         self._words: NDArray[np.bool_] = np.ones(own.sram16.size, bool)  # and words of SRAM
@@ -72,6 +72,7 @@ class Foresight:
         """Registers are cleared at the start of a block."""
         self.vectors.clear()
         self._marked.clear()
+        self._most = 0
 
     def run(self, column: ColumnCode, part: Part, cells: Cells, shape: Shape) -> None:
         """Carry out a part. Raises WalkError."""
@@ -133,7 +134,8 @@ class Foresight:
         if column.pe is not None and column.pe.form.effect != "vote":
             for half, code in enumerate((VA, VB)[: column.pe.form.width // 16]):
                 (after if half_sources(column.pe, half) & self._voted else known).add(code)
-        if shape[2] >= self.threads:
+        self._most = max(self._most, shape[2])
+        if shape[2] == self._most:  # no lane is left out that had a value
             after -= known - part.unknown
         return after - {MA, MB}
 

@@ -179,6 +179,9 @@ def _placed(lower: Lowering, split: Split) -> Place:
     if lower.is_scalar is not None and not lower.is_scalar(base):
         return Place((), root, Where(bias & 0xFFFF_FFFF, lower.add(base, _from_base(lower, split, lane))))
     rows = None if split.rows is None else tuple(lower.one(stride) for stride in split.rows)
+    if lane is not None and lower.is_scalar is not None and lower.is_scalar(lane):
+        base = lower.add(base, lower.shift("SHL.U32", lane, split.shift))
+        return Place((), root, Where(lower.add(base, bias & 0xFFFF_FFFF)))
     return Place((), root, Where(lower.add(base, bias & 0xFFFF_FFFF), lane, split.shift, split.narrow, rows))
 
 

@@ -8,6 +8,7 @@ from openrpp.codegen.card import doubles, wide
 from openrpp.codegen.card.lowering import Lowering, Rule
 from openrpp.codegen.card.steps import Part, Read, Source
 from openrpp.kir.ir import Instr
+from openrpp.kir.passes.expand.bounds import most
 from openrpp.kir.types import F32, F64, Type
 
 _BITWISE = {"and": "AND.U32", "or": "OR.U32", "xor": "XOR.U32"}
@@ -47,13 +48,16 @@ def _shift(lower: Lowering, instr: Instr) -> None:
     a, count = instr.operands
     name = instr.op.name
     if instr.type.bits == 64:
-        lower.give(instr, *wide.shift(lower, name, lower.two(a), lower.two(count)))
+        lower.give(instr, *wide.shift(lower, name, lower.two(a), lower.two(count), most(count)))
         return
     _only_words(lower, instr)
     value, by = lower.one(a), lower.one(count)
     if isinstance(by, int):
         beyond = min(by, 31) if name == "ashr" else by
         lower.give(instr, lower.shift(_SHIFTS[name], value, beyond) if beyond < 32 else 0)
+        return
+    if most(count) < 32:
+        lower.give(instr, lower.shift(_SHIFTS[name], value, by))
         return
     fits = lower.compare("CMP.U32.LT", by, 32)
     shifted = lower.shift(_SHIFTS[name], value, lower.both(by, 31))

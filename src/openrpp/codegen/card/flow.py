@@ -33,6 +33,7 @@ from openrpp.kir.analysis.loops import Loop, Loops
 from openrpp.kir.analysis.uniformity import Shape, Uniformity
 from openrpp.kir.ir import Block, BlockParam, Constant, Edge, Exit, Instr, Kernel, Parameter, Value
 from openrpp.kir.ops.form import Effect
+from openrpp.kir.ops.threads import WARP
 
 RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **threads.RULES}
 
@@ -122,6 +123,7 @@ class Flow:
         self.scalars: set[Word] = set()
         self.variables: set[Word] = set()
         self.mask: Word | None = None
+        self._start: Word | None = None  # the mask of all lanes of the grid
         self.block = self.cfg.order[0]
         self._labels = 0
         self._entries: dict[Block, Source] = {}
@@ -319,6 +321,7 @@ class Flow:
         if rule is None:
             raise self.lower.unsupported(instr)
         self.lower.seen = self.sources
+        self.lower.whole_warps = self.mask is self._start and math.prod(self.lower.block) % WARP == 0
         rule(self.lower, instr)
         self._present = instr
         self._take_steps()

@@ -56,6 +56,7 @@ class Lowering:
     steps: list[Step] = field(default_factory=list[Step])
     location: Location | None = None
     seen: Callable[[Value], tuple[Source, ...]] | None = None  # how the present block sees values
+    whole_warps: bool = False  # whether all lanes of a warp are active where one is, and each warp has 32
     is_scalar: Callable[[Source], bool] | None = None  # whether the sequencer holds a word
     splits: Splits = field(default_factory=Splits)
     origins: Origins | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from openrpp.codegen.card.lowering import Lowering, Rule
+from openrpp.codegen.card.lowering import ALL_ONES, Lowering, Rule
 from openrpp.codegen.card.memory import PRIVATE, divided, group, lane_number, parameter_word, scalar
 from openrpp.codegen.card.steps import Ballot, Fence, Part, Read, Source, Word
-from openrpp.kir.ir import Instr
-from openrpp.kir.ops.threads import AXES
+from openrpp.kir.ir import Instr, Value
+from openrpp.kir.ops.threads import AXES, WARP
+from openrpp.kir.passes.expand.bounds import most
+from openrpp.kir.passes.expand.legal import is_met
 
 BLOCK_INDEX = {"x": "S28", "y": "S29", "z": "S30"}
 
@@ -95,11 +97,16 @@ def _ballot_of(lower: Lowering, predicate: Source) -> Word:
 
 def _members(lower: Lowering, instr: Instr) -> Source:
     """The lanes that meet: active ones that the mask names."""
+    if lower.whole_warps:
+        return lower.one(instr.operands[0])
     return lower.both(_ballot_of(lower, 1), lower.one(instr.operands[0]))
 
 
 def _ballot(lower: Lowering, instr: Instr) -> None:
     mask, predicate = (lower.one(value) for value in instr.operands)
+    if predicate == 1:
+        lower.give(instr, _members(lower, instr))
+        return
     lower.give(instr, lower.both(_ballot_of(lower, predicate), mask))
 
 
@@ -115,29 +122,52 @@ def _vote_all(lower: Lowering, instr: Instr) -> None:
 
 
 def _activemask(lower: Lowering, instr: Instr) -> None:
-    lower.give(instr, _ballot_of(lower, 1))
+    lower.give(instr, ALL_ONES if lower.whole_warps else _ballot_of(lower, 1))
+
+
+_SHUFFLES: Mapping[str, str] = {f"shfl_{name}": f"SHFL.{name.upper()}.U32" for name in ("idx", "up", "down", "xor")}
+
+
+def _is_plain(lower: Lowering, instr: Instr, mask: Value, by: Value) -> bool:
+    """Whether the card's shuffle does what the op does: it takes 16 bits of b and does not ask who is there."""
+    name = instr.op.name
+    if name == "shfl_idx" and is_met(by):
+        return True
+    limit = {"shfl_idx": 1 << 32, "shfl_xor": WARP}.get(name, 1 << 16)
+    return lower.whole_warps and lower.one(mask) == ALL_ONES and most(by) < limit
 
 
 def _shuffle(lower: Lowering, instr: Instr) -> None:
-    """A 32-bit shuffle in segments of a warp: the own value where the source lane does not meet."""
-    _, value, by, width = instr.operands
-    if value.type.bits > 32 or lower.sources(width) != (32,):
+    """A shuffle of a whole warp, word by word: the own value where the source lane does not meet."""
+    mask, value, by, width = instr.operands
+    if lower.sources(width) != (WARP,):
         raise lower.unsupported(instr)
-    given, distance, mine = lower.one(value), lower.one(by), _warp_lane(lower)
+    given = lower.sources(value)
+    if _is_plain(lower, instr, mask, by):
+        at = Read(lower.one(by), Part.LOW)
+        lower.give(instr, *[lower.pe(_SHUFFLES[instr.op.name], word, at) for word in given])
+        return
+    source, meets = _source(lower, instr, by)
+    there = lower.both(lower.shift("SHR.U32", _members(lower, instr), source), 1)
+    at, found = Read(source, Part.LOW), lower.both(there, meets)
+    lower.give(instr, *[lower.select(found, lower.pe("SHFL.IDX.U32", word, at), word) for word in given])
+
+
+def _source(lower: Lowering, instr: Instr, by: Value) -> tuple[Source, Source]:
+    """(lane that is read, whether it is one of the warp)."""
+    distance, mine = lower.one(by), _warp_lane(lower)
+    inside: Source = 1
     if instr.op.name == "shfl_idx":
-        wanted, inside = lower.both(distance, 31), 1
+        wanted = distance
     elif instr.op.name == "shfl_up":
         wanted, inside = lower.sub(mine, distance), lower.compare("CMP.U32.LE", distance, mine)
     elif instr.op.name == "shfl_down":
         wanted = lower.add(mine, distance)
-        inside = lower.compare("CMP.U32.LT", distance, lower.sub(32, mine))
+        inside = lower.compare("CMP.U32.LT", distance, lower.sub(WARP, mine))
     else:
         wanted = lower.exclusive(mine, distance)
-        inside = lower.compare("CMP.U32.LT", wanted, 32)
-    source = lower.both(wanted, 31)
-    there = lower.both(lower.shift("SHR.U32", _members(lower, instr), source), 1)
-    moved = lower.pe("SHFL.IDX.U32", given, Read(source, Part.LOW))
-    lower.give(instr, lower.select(lower.both(there, inside), moved, given))
+        inside = lower.compare("CMP.U32.LT", wanted, WARP)
+    return lower.both(wanted, WARP - 1), inside
 
 
 def _warp_sync(lower: Lowering, instr: Instr) -> None:

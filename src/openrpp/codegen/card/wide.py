@@ -62,10 +62,10 @@ def compare(lower: Lowering, signed: bool, relation: str, a: Two, b: Two) -> Sou
     return lower.either(high, lower.both(same, low))
 
 
-def shift(lower: Lowering, name: str, a: Two, count: Two) -> Two:
-    """shl, lshr or ashr by any count: by words first, then by bits."""
+def shift(lower: Lowering, name: str, a: Two, count: Two, most: int) -> Two:
+    """shl, lshr or ashr by a count of at most `most`: by words first, then by bits."""
     low, high = a
-    by, word = lower.both(count[0], 31), lower.both(count[0], 32)
+    by, word = (count[0], 0) if most < 32 else (lower.both(count[0], 31), lower.both(count[0], 32))
     back = lower.exclusive(by, 31)
     fill: Source = lower.shift("SAR.S32", high, 31) if name == "ashr" else 0
     if name == "shl":
@@ -78,6 +78,8 @@ def shift(lower: Lowering, name: str, a: Two, count: Two) -> Two:
         moved_low = lower.either(lower.shift("SHR.U32", low, by), carried)
         moved_high = lower.shift("SAR.S32" if name == "ashr" else "SHR.U32", high, by)
         near = (lower.select(word, moved_high, moved_low), lower.select(word, fill, moved_high))
+    if most < 64:
+        return near
     fits = lower.both(lower.compare("CMP.U32.LT", count[0], 64), lower.compare("CMP.U32.EQ", count[1], 0))
     return lower.select(fits, near[0], fill), lower.select(fits, near[1], fill)
 

@@ -114,10 +114,10 @@ def _is_plain_shuffle(instr: Instr) -> bool:
     if instr.op.name != "shfl_idx" or instr.type not in (I32, F32):
         return False
     _, _, index, width = instr.operands
-    return _is(width, WARP) and _is_met(index)
+    return _is(width, WARP) and is_met(index)
 
 
-def _is_met(index: Value) -> bool:
+def is_met(index: Value) -> bool:
     """Whether an index names, by its form, a lane that meets."""
     if not isinstance(index, Instr):
         return False

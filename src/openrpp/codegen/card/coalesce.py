@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
 from openrpp.codegen.card.liveness import Liveness, loops_of
@@ -12,15 +12,28 @@ from openrpp.codegen.card.scalars import defines, made_at_use
 from openrpp.codegen.card.steps import Access, Atomic, Ballot, Fence, Scalar, Source, Word, for_each_read
 
 
+@dataclass(slots=True)
+class _Class:
+    """Words that are one: where they are needed, and where each is written and from what if it is copied."""
+
+    needed: int
+    writes: list[tuple[int, Word | None]]
+
+
 def coalesced(items: Sequence[Item], scalars: set[Word]) -> list[Item]:
-    """The line with fewer words: source and target of an assignment are one where they are never needed together."""
+    """The line with fewer words: source and target of an assignment become one.
+
+    They do unless one is written, other than with the value of the other, where the other is needed behind the write.
+    So at any place where both are needed, they are the same.
+    """
     known = Liveness(items)
     fixed = made_at_use(items)
-    busy: dict[Word, int] = {}
+    classes: dict[Word, _Class] = {}
     for place, item in enumerate(items):
         made = defines(item)
         if made is not None:
-            busy[made] = busy.get(made, known.needed(made)) | 1 << place + 1
+            entry = classes.setdefault(made, _Class(known.needed(made), []))
+            entry.writes.append((1 << place + 1, _copied(item)))
     leader: dict[Word, Word] = {}
 
     def found(word: Word) -> Word:
@@ -28,18 +41,32 @@ def coalesced(items: Sequence[Item], scalars: set[Word]) -> list[Item]:
             word = leader[word]
         return word
 
+    def apart(first: Word, second: Word) -> bool:
+        needed = classes[second].needed
+        return not any(
+            needed & bit and (source is None or found(source) is not second) for bit, source in classes[first].writes
+        )
+
     for assign in _by_depth(items):
-        source = assign.source
-        if assign.mask is not None or not isinstance(source, Word) or source in fixed or assign.target in fixed:
+        source = _copied(assign)
+        if source is None or source in fixed or assign.target in fixed:
             continue
         first, second = found(source), found(assign.target)
-        if first is second or (first in scalars) != (second in scalars):
+        if first is second or (first in scalars) != (second in scalars) or first not in classes:
             continue
-        if not busy.get(first, 0) & busy.get(second, 0):
+        if apart(first, second) and apart(second, first):
             leader[first] = second
-            busy[second] = busy.get(second, 0) | busy.get(first, 0)
+            classes[second].needed |= classes[first].needed
+            classes[second].writes += classes[first].writes
     renamed = {word: found(word) for word in leader}
     return [item for item in (_with(item, renamed) for item in items) if not _is_idle(item)]
+
+
+def _copied(item: Item) -> Word | None:
+    """What an item copies to all lanes of its target, if it does that."""
+    if isinstance(item, Assign) and item.mask is None and isinstance(item.source, Word):
+        return item.source
+    return None
 
 
 def _by_depth(items: Sequence[Item]) -> list[Assign]:

@@ -458,10 +458,11 @@ class Flow:
         is_back = self.structure.is_back(source, target)
         by_jump = condition is not None and condition in self.scalars
         mask = self.mask
-        passing = self._passing_mask(source, target)
+        is_free = self._may_write(source, target)
+        passing = None if is_free else self.mask
         if condition is not None and not by_jump:
             mask = self._narrowed(condition)
-            passing = mask if passing is self.mask and not self._may_pass_always(source, edge) else passing
+            passing = passing if is_free or self._may_pass_always(source, edge) else mask
         self._reached.add(target)
         mark: Source = condition if by_jump and condition is not None else 1
         if is_back and self._is_only_way_back(self.structure.loop_at[target]):
@@ -472,7 +473,8 @@ class Flow:
                 self._last_edges[loop] = source, edge, self._again[loop]
                 self._mark(self._again[loop], mark, mask, False)
             return
-        skip = self.label() if by_jump and target.params and not self._may_pass_always(source, edge) else None
+        is_free = is_free or self._may_pass_always(source, edge)
+        skip = self.label() if by_jump and target.params and not is_free else None
         if skip is not None:
             self.items.append(Jump(skip, condition, when=False))
         self._pass(edge, passing)
@@ -492,16 +494,15 @@ class Flow:
             assert isinstance(entry, Word)
             self._mark(entry, mark, mask, kind is Entry.MASK)
 
-    def _passing_mask(self, source: Block, target: Block) -> Word | None:
-        """The mask under which arguments are passed; None where lanes that do not come do not mind.
+    def _may_write(self, source: Block, target: Block) -> bool:
+        """Whether lanes that do not take an edge do not mind that its arguments are passed.
 
         They do not before the first edge to a block in the line, since theirs comes later, and on the only way back to
         a header. But on a way out of a loop lanes wait that left it before.
         """
         if self.structure.is_back(source, target):
-            return None if len(self.structure.loop_at[target].latches) == 1 else self.mask
-        leaves = any(target not in loop.blocks for loop in self._around(source))
-        return self.mask if leaves or target in self._reached else None
+            return len(self.structure.loop_at[target].latches) == 1
+        return target not in self._reached and all(target in loop.blocks for loop in self._around(source))
 
     def _is_only_way_back(self, loop: Loop) -> bool:
         return len(loop.latches) == 1 and loop not in self.structure.divergent

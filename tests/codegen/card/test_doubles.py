@@ -24,7 +24,6 @@ from tests.kir.expand.harness import Row, op_kernel, rows_of, run_rows
 from .support import Board, expanded
 
 LANES = 64
-ONE = 0x3FF0_0000_0000_0000
 TENTH = 0x3FB9_9999_9999_999A
 SAME = [
     *("fadd", "fsub", "fmul", "fdiv", "fma", "frcp", "fsqrt", "fneg", "fabs", "copysign"),
@@ -38,14 +37,14 @@ CONVERSIONS: list[tuple[str, Type, Type]] = [
 ]
 
 
-def run_card(module: Module, rows: Sequence[Row], naive: bool) -> list[int]:
+def run_card(module: Module, rows: Sequence[Row], naive: bool, pairs: int | None = None) -> list[int]:
     """The results of a kernel of `op_kernel`."""
     count = -(-len(rows) // LANES) * LANES
     given = np.zeros((count, len(rows[0])), np.uint64)
     given[: len(rows)] = np.array(rows, np.uint64)
     out = np.zeros(count, np.uint64)
     board = Board(strict=True)
-    program = card.compile(expanded(module), "op", (LANES, 1, 1), naive=naive)
+    program = card.compile(expanded(module), "op", (LANES, 1, 1), naive=naive, pairs=pairs)
     places = [board.place(given), board.place(out)]
     board.launch(program, (count // LANES, 1, 1), places, {})
     return [int(value) for value in board.read(places[1], out)[: len(rows)]]
@@ -59,6 +58,7 @@ def check(
     constants: dict[int, int] | None = None,
     naive: bool = False,
     rows: int = 40,
+    pairs: int | None = None,
 ) -> None:
     """The card and the interpreter give the same on all rows; a NaN is a NaN."""
     module = op_kernel(name, kinds, result, attrs or {}, constants or {})
@@ -66,7 +66,7 @@ def check(
     given = rows_of(kinds, seed, rows, rows)
     if naive:
         given = given[:LANES] + given[-LANES:]
-    wanted, found = run_rows(module, given, result.bits), run_card(module, given, naive)
+    wanted, found = run_rows(module, given, result.bits), run_card(module, given, naive, pairs)
     for row, a, b in zip(given, wanted, found, strict=True):
         b &= result.mask if not result.is_float else (1 << result.bits) - 1
         same = a == b or (result.is_float and is_nan(result, a) and is_nan(result, b))
@@ -86,7 +86,7 @@ def test_comparisons(pred: str, naive: bool) -> None:
 
 
 @pytest.mark.parametrize("naive", [False, True])
-@pytest.mark.parametrize(("name", "source", "target"), CONVERSIONS)
+@pytest.mark.parametrize(("name", "source", "target"), CONVERSIONS, ids=str)
 def test_conversions(name: str, source: Type, target: Type, naive: bool) -> None:
     check(name, [source], target, naive=naive, rows=300)
 
@@ -102,13 +102,17 @@ def test_multiply_add_of_16_bits_in_doubles(kind: Type) -> None:
     check("fma", [kind] * 3, kind, rows=100)
 
 
-@pytest.mark.parametrize("naive", [False, True])
+def test_a_multiply_add_on_fewer_pairs_than_words() -> None:
+    check("fma", [F64] * 3, F64, pairs=4)
+
+
+@pytest.mark.parametrize(("naive", "pairs"), [(False, None), (False, 4), (True, None)])
 @pytest.mark.parametrize("name", ["fsub", "fadd", "fma"])
-def test_constants_at_every_place(name: str, naive: bool) -> None:
+def test_constants_at_every_place(name: str, naive: bool, pairs: int | None) -> None:
     """They are scalar registers where the machine takes them, else they are put into the lanes."""
     count = len(lookup(name).operands)
     for places in itertools.chain.from_iterable(itertools.combinations(range(count), n) for n in range(1, count)):
-        check(name, [F64] * count, F64, constants=dict.fromkeys(places, TENTH), naive=naive, rows=4)
+        check(name, [F64] * count, F64, constants=dict.fromkeys(places, TENTH), naive=naive, rows=4, pairs=pairs)
 
 
 HORNER = """
@@ -139,15 +143,15 @@ kernel @horner(%a: f64, %b: f64, %x: ptr.global, %n: i32, %out: ptr.global) {
 """
 
 
-@pytest.mark.parametrize("naive", [False, True])
+@pytest.mark.parametrize(("naive", "pairs"), [(False, None), (False, 6), (False, 4), (True, None)])
 @pytest.mark.parametrize("order", ["warp", "random"])
-def test_a_loop_of_multiply_adds_on_more_words_than_there_are_pairs(naive: bool, order: str) -> None:
+def test_a_loop_of_multiply_adds_on_more_words_than_there_are_pairs(naive: bool, pairs: int | None, order: str) -> None:
     module = parse_module(HORNER)
     x, out = np.linspace(-0.9, 0.9, LANES), np.zeros(LANES)
     wanted = out.copy()
     interpret(module, "horner", 1, LANES, [0.1, -0.7, x, 5, wanted])
     board = Board(strict=True, order=order)
-    program = card.compile(expanded(module), "horner", (LANES, 1, 1), naive=naive)
+    program = card.compile(expanded(module), "horner", (LANES, 1, 1), naive=naive, pairs=pairs)
     assert "double" in program.machine.extensions
     places = [board.place(x), board.place(out)]
     board.launch(program, (1, 1, 1), [0.1, -0.7, places[0], 5, places[1]], {})

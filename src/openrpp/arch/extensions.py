@@ -9,7 +9,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
         "wide": "memory accesses of 8 and 32 bits",
         "ddr": "loads and stores that reach DDR through the bank caches",
-        "logic": "exclusive or, complement and arithmetic shift, in the sequencer and in the array; selection of a scalar",
+        "logic": "exclusive or, complement and arithmetic shift in sequencer and array; selection of a scalar",
         "compare": "comparisons by every relation and type",
         "convert": "conversions between all integer and float types, and float32 to bf16 to nearest even",
         "fma32": "float32 fused multiply-add",
@@ -19,6 +19,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "vote": "any, all, count and ballot of a predicate over the block or warp",
         "shuffle": "exchange of values between the lanes of a warp",
         "atomic": "atomic read-modify-write in memory",
+        "far": "jumps beyond the first 65,536 words of a program",
         "registers": "four more register pairs per lane, IIJ, IKL, IMN and IOP",
     }
 )

@@ -221,7 +221,7 @@ class _Run:
         if "a" in op.values:
             register = op.values["a"]
             wide = self.full_tests and self.launch.is_wide(register)
-            taken = (self.scalars.get(register, 32 if wide else 16) != 0) == (op.form.name == "JMPC")
+            taken = (self.scalars.get(register, 32 if wide else 16) != 0) == op.form.name.startswith("JMPC")
             if not taken:
                 return None
         return op.values["target"]

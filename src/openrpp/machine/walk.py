@@ -210,7 +210,7 @@ class Walk:
         target, cells, loops = op.values["target"], self.cells, self.loops
         levels, places = loops.levels, loops.places
         register = op.values.get("a")
-        on_nonzero = op.form.name == "JMPC"
+        on_nonzero = op.form.name.startswith("JMPC")
         width = 32 if self.full_tests and register is not None and self.launch.is_wide(register) else 16
 
         def taken() -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from openrpp.codegen import card
+from openrpp.codegen.card import program
 from openrpp.codegen.card.program import Program
 from openrpp.codegen.errors import Unsupported
 from openrpp.cuda.compile import compile_source
@@ -208,3 +209,25 @@ def test_what_the_card_lacks_is_named_with_its_line() -> None:
     made = parse_module('module "m"\nkernel @k() {\n^e:\n  %c = clock : i32  !"k.cu":7:3\n  ret\n}')
     with pytest.raises(Unsupported, match=r"k\.cu:7: kernel k: 'clock' cannot be compiled"):
         card.compile(made, "k", (32, 1, 1))
+
+
+@pytest.mark.parametrize("name", ["collatz", "reduce"])
+def test_long_programs_jump_far(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if jumps reached eight words."""
+    block, check = CASES[name]
+    near = card.compile(module(), name, block)
+    monkeypatch.setattr(program, "JUMP_REACH", 8)
+    far = card.compile(module(), name, block)
+    assert "far" in far.machine.extensions
+    assert "far" not in near.machine.extensions
+    assert far.loops == near.loops
+    check(Board(), far)
+    with pytest.raises(Unsupported, match=r"words; jumps of the published chip reach 8"):
+        card.compile(module(), name, block, target="ae7100")
+
+
+def test_a_program_must_fit_program_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "JUMP_REACH", 8)
+    monkeypatch.setattr(program, "PROGRAM_WORDS", 100)
+    with pytest.raises(Unsupported, match=r"kernel tiled: the program has \d+ words; program memory holds 100"):
+        card.compile(module(), "tiled", (8, 8, 1))

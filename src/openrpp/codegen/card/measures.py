@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from openrpp.isa.columns import END_WORD, ends_column
 from openrpp.isa.table import decode_form
 
-_TARGET = 0xFFFF
-
 
 @dataclass(frozen=True, slots=True)
 class LoopSize:
@@ -42,9 +40,10 @@ def loop_sizes(words: Sequence[int]) -> tuple[LoopSize, ...]:
     spans: dict[int, int] = {}
     for place, word in enumerate(words[: starts[-1]]):
         form = decode_form(word)
-        if form is None or form.name not in ("JMP", "JMPC", "JMPNC") or word & _TARGET > place:
+        target = form.operands["target"].field.get(word) if form is not None and form.effect == "jump" else None
+        if target is None or target > place:
             continue
-        first = column_of[word & _TARGET]
+        first = column_of[target]
         # A jump in the scalar words of a column leaves before that column runs.
         spans[first] = max(spans.get(first, 0), column_of[place])
     return _nested(sorted(spans.items(), key=lambda span: (span[0], -span[1])))

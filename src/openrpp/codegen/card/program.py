@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from openrpp.arch import load
 from openrpp.codegen.card.addresses import split_addresses
 from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
 from openrpp.codegen.card.barriers import counted
@@ -50,7 +51,9 @@ from openrpp.kir.types import Space
 
 Triple = tuple[int, int, int]
 Argument = int | float | bytes | np.generic
-_JUMP_REACH = 1 << 16
+JUMP_REACH = 1 << 16
+PROGRAM_WORDS = load("ae7100").pram.bytes.value // 4
+_JUMPS = re.compile(r"^(JMPN?C?)(?= )", re.MULTILINE)
 _DIRECT = 60
 """Words of the parameter area that are FRAM words too, with those that scalar values may take."""
 _LEAST_SPARE, _MOST_SPARE = 4, 12
@@ -308,6 +311,21 @@ def _spare_words(text: Text) -> tuple[str, ...]:
     return tuple(f"spare{number}" for number in range(max(numbers, default=-1) + 1))
 
 
+def _assembled(text: str, kernel: Kernel, published: bool) -> Machine:
+    """Machine code, with far jumps where it is too long for others. Raises Unsupported for what no memory holds."""
+    machine = assemble(text, kernel.name)
+    if len(machine.words) <= JUMP_REACH:
+        return machine
+    if published:
+        sentence = f"the program has {len(machine.words):,} words; jumps of the published chip reach {JUMP_REACH:,}"
+        raise Unsupported(sentence, kernel.name, kernel.location)
+    machine = assemble(_JUMPS.sub(r"\1.FAR", text), kernel.name)
+    if len(machine.words) > PROGRAM_WORDS:
+        sentence = f"the program has {len(machine.words):,} words; program memory holds {PROGRAM_WORDS:,}"
+        raise Unsupported(sentence, kernel.name, kernel.location)
+    return machine
+
+
 def compile(
     module: Module,
     name: str,
@@ -352,10 +370,7 @@ def compile(
     header = "".join(f".param .u32 {word}\n" for word in words) + written.start
     places = replace(places, direct=places.direct + len(used))
     area = max(area, 4 * places.direct)
-    machine = assemble(header + text.text(), name)
-    if len(machine.words) > _JUMP_REACH:
-        sentence = f"the program has {len(machine.words)} words; jumps reach {_JUMP_REACH}"
-        raise Unsupported(sentence, name, kernel.location)
+    machine = _assembled(header + text.text(), kernel, published)
     if published and machine.extensions:
         raise AssertionError(f"kernel {name} for the published chip uses {', '.join(machine.extensions)}")
     return Program(

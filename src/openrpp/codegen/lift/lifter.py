@@ -375,7 +375,7 @@ class Lifter(Columns):
         full = self.card.choices.jump_tests.value == "full32" and register % 2 == 0
         value = self.scalar(register, 32 if full else 16)
         taken, onward = node.ways
-        relation = "ne" if op.form.name == "JMPC" else "eq"
+        relation = "ne" if op.form.name.startswith("JMPC") else "eq"
         if taken == onward:
             return taken
         self._branch(self.to.test(relation, value, 0), taken, onward)

@@ -19,7 +19,7 @@ import numpy as np
 from openrpp.isa import crosslane
 from openrpp.isa import numeric as num
 from openrpp.isa import transcendental as fun
-from openrpp.isa.form import Cost, Form, Instruction, Unit
+from openrpp.isa.form import Cost, Field, Form, Instruction, Unit
 from openrpp.isa.table import pe, scalar
 from openrpp.isa.table._build import s16, s32, vector
 from openrpp.isa.table._build import scalar as register
@@ -338,6 +338,24 @@ def _shuffle_row() -> Instruction:
     return pe.row("SHFL", meaning, equation, "", *forms)
 
 
+# --- far -------------------------------------------------------------------------------------------------------
+
+_FAR_TARGET = Field(((0, 16), (16, 1), (22, 2)))
+
+
+def _far_jumps() -> list[Instruction]:
+    """Jumps whose targets have 19 bits, as many words as program memory holds."""
+    return [
+        scalar.jump("JMP.FAR", 0xCC, "Go to any word of the kernel.", "pc = target", False, _FAR_TARGET),
+        scalar.jump(
+            "JMPC.FAR", 0xCD, "Go there if the register is not zero.", "if a != 0: pc = target", True, _FAR_TARGET
+        ),
+        scalar.jump(
+            "JMPNC.FAR", 0xCE, "Go there if the register is zero.", "if a == 0: pc = target", True, _FAR_TARGET
+        ),
+    ]
+
+
 def rows() -> list[Instruction]:
     """All extensions of the sequencer and of the processing element."""
     return [
@@ -348,4 +366,5 @@ def rows() -> list[Instruction]:
         *flagged("convert", [_conversion_row()]),
         *flagged("vote", [_vote_row(), _ballot_row()]),
         *flagged("shuffle", [_shuffle_row()]),
+        *flagged("far", _far_jumps()),
     ]

@@ -210,9 +210,13 @@ def relation_define(relation: str, width: int, signed: bool) -> Callable[[int, i
     return lambda a, b: int(chosen(a, b))
 
 
-def _jump(name: str, opcode: int, meaning: str, equation: str, tested: bool) -> Instruction:
+NEAR_TARGET = bits(0, 16)
+
+
+def jump(name: str, opcode: int, meaning: str, equation: str, tested: bool, target: Field = NEAR_TARGET) -> Instruction:
+    """A jump to a word of the kernel, always or as a register says."""
     operands = {"a": s16(17, 5)} if tested else {}
-    operands["target"] = Operand(Kind.LABEL, bits(0, 16))
+    operands["target"] = Operand(Kind.LABEL, target)
     syntax = "{a}, {target}" if tested else "{target}"
     row = form(name, syntax, opcode << 24, operands, effect="jump", cost=Cost.JUMP, sources=tuple(operands))
     return Instruction(name, Unit.SCALAR, meaning, equation, "V", (row,))
@@ -274,9 +278,9 @@ def rows() -> list[Instruction]:
         shift("SHR", 0x0C, lambda a, b: a >> b, "Logical right shift.", "d = a >> b"),
         _compares(),
         _shape(),
-        _jump("JMP", 0xC4, "Go to a word of the kernel.", "pc = target", tested=False),
-        _jump("JMPC", 0xC5, "Go there if the register is not zero.", "if a != 0: pc = target", tested=True),
-        _jump("JMPNC", 0xC6, "Go there if the register is zero.", "if a == 0: pc = target", tested=True),
+        jump("JMP", 0xC4, "Go to a word of the kernel.", "pc = target", tested=False),
+        jump("JMPC", 0xC5, "Go there if the register is not zero.", "if a != 0: pc = target", tested=True),
+        jump("JMPNC", 0xC6, "Go there if the register is zero.", "if a == 0: pc = target", tested=True),
         _repeat(),
         _plain("POLL.CHN1", 0xD308_0000, "Wait until the DMA that the kernel started is done.", "poll", Cost.SYNC, "V"),
         _plain("DMB.BEGIN", 0xD400_0000, "First half of the memory barrier DMB_ORI.", "barrier", Cost.SYNC, "I"),

@@ -8,7 +8,7 @@ from openrpp import arch
 
 FINGERPRINTS = {
     "ae7100": "c7868eca661048936d9687488d0ea3dfec927a45c7aad7a8024483f49ec5be32",
-    "ae7100x": "808216aebae26239c320f0149b73b27d5bf5970b3c45f109d295b63c2f4f03c8",
+    "ae7100x": "4ba5bb187195a516f6aacfd9bf1bdc3be201acee0df939d8621713b04162b0b6",
 }
 
 

@@ -174,8 +174,10 @@ class Lifter(Columns):
         where = block.param(I32)
         self.dispatched = {spot: number for number, spot in enumerate(several)}
         self.passed = dict.fromkeys(several, items)
+        before = self.scalars.copy(), self.vectors.copy(), self.pseudo
         self._enter(block, items)
         self.at_dispatch = self.scalars.copy(), self.vectors.copy(), dict(self.pseudo)
+        self.scalars.cells, self.vectors.cells, self.pseudo = before
         to.at(block)
         cases = [(number, Edge(self.leaders[spot], [])) for spot, number in self.dispatched.items()]
         to.switch(where, cases[0][1], cases[1:])

@@ -21,7 +21,7 @@ from openrpp.isa.program import Kernel
 from openrpp.kir import interp
 from openrpp.kir.interp.faults import Trapped
 from openrpp.machine.faults import LaunchError, Place
-from openrpp.machine.items import WalkError
+from openrpp.machine.items import Item, WalkError
 from openrpp.machine.launch import Launch
 from openrpp.machine.memory import Memory
 from openrpp.machine.walk import Walk
@@ -36,11 +36,19 @@ _GAP: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Shapes:
-    """What the sequencer does, as far as it is known before a launch: block shapes, dot lengths; is that all?"""
+    """What the sequencer does, as far as it is known before a launch: block shapes, lengths of dots.
+
+    `items` are the walk's, None where it needs what only data tells.
+    """
 
     shapes: tuple[Triple, ...]
     terms: frozenset[int]
-    complete: bool
+    items: tuple[Item, ...] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are no others."""
+        return self.items is not None
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,10 @@ def look_ahead(card: Card, memory: Memory, launch: Launch, bank: int) -> Shapes:
     """Walk the sequencer of a launch whose parameters stand in memory, as far as it goes without data."""
     walk = Walk(card, memory, launch, bank)
     try:
-        walk.run()
+        items = walk.run()
     except WalkError:
-        return Shapes(tuple(walk.shapes), frozenset(walk.terms), complete=False)
-    return Shapes(tuple(walk.shapes), frozenset(walk.terms), complete=True)
+        items = None
+    return Shapes(tuple(walk.shapes), frozenset(walk.terms), items)
 
 
 @lru_cache(maxsize=256)

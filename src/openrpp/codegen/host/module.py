@@ -5,6 +5,7 @@ A launch is described by an array of 64-bit words, the context (`Context`); work
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from openrpp.codegen.host import frame as frames
@@ -51,6 +52,10 @@ class Options:
     watched: bool = False
 
 
+_DEEP = 1 << 16
+"""Python calls: scopes nest as blocks dominate each other, so a long chain of branches is a deep recursion."""
+
+
 def _params(kernel: Kernel) -> tuple[tuple[int, ...], int]:
     """Offsets of the parameters, and the size of all."""
     offsets: list[int] = []
@@ -64,7 +69,12 @@ def _params(kernel: Kernel) -> tuple[tuple[int, ...], int]:
 
 def translate(module: Module, kernel: Kernel, geometry: Geometry, tier: Tier, options: Options) -> Translation:
     """A kernel as LLVM text. Raises Unsupported."""
-    return _Translator(module, kernel, geometry, tier, options).run()
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEP))
+    try:
+        return _Translator(module, kernel, geometry, tier, options).run()
+    finally:
+        sys.setrecursionlimit(before)
 
 
 class _Translator:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import pkgutil
 import sys
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import conformance.cases
 from benchmarks.bars import Bar, judge
-from conformance.case import REGISTRY
 from conformance.corpus import Corpus, load
+from conformance.lifted import Lifted, import_cases, lifted_case, start_worker, work
 from conformance.pairs import Pair, compare, round_trip
-from conformance.runs import Result, kernels_of, run_case
+from conformance.runs import Result, run_case
 from openrpp.arch import load as load_card
 
 
@@ -28,11 +27,16 @@ def main() -> int:
     parser.add_argument("--vendor", type=Path, required=True, help="checkout of xdltek/llama.cpp")
     parser.add_argument("--only", default="", help="run only cases whose kernel name contains this")
     parser.add_argument("--seed", type=int, default=1, help="seed of the random data (printed)")
+    parser.add_argument("--lifted", action="store_true", help="only compare originals with lifted code, natively")
+    parser.add_argument("--no-lifted", action="store_true", help="leave that comparison out")
+    parser.add_argument("--workers", type=int, default=2, help="processes that compare lifted code")
     options = parser.parse_args()
     console = Console(width=150)
     corpus = load(options.vendor)
-    for module in pkgutil.iter_modules(conformance.cases.__path__):
-        importlib.import_module(f"conformance.cases.{module.name}")
+    import_cases()
+    lifted = [] if options.no_lifted else _compare_lifted(options, corpus, console)
+    if options.lifted:
+        return _judge_lifted(console, lifted, options.only)
     pairs = compare(corpus)
     trips = {image.kernel.words: round_trip(image.kernel) for image in corpus.images}
     results = _run(corpus, options.only, options.seed, console)
@@ -41,16 +45,42 @@ def main() -> int:
     left = _not_run(corpus, results)
     _print_left(console, left)
     console.print(f"seed {options.seed}")
+    wrong = _judge_lifted(console, lifted, options.only) if lifted else 0
     if options.only:
-        return int(any(result.failure for result in results))
-    return _judge(console, pairs, trips, results, left)
+        return int(bool(wrong) or any(result.failure for result in results))
+    return _judge(console, pairs, trips, results, left) | wrong
 
 
 def _run(corpus: Corpus, only: str, seed: int, console: Console) -> list[Result]:
     card = load_card("ae7100")
-    work = [(case, *kernel) for case in REGISTRY.cases if only in case.kernel for kernel in kernels_of(case, corpus)]
-    shown = track(work, "running", console=Console(stderr=True), disable=not sys.stderr.isatty())
+    shown = track(work(corpus, only), "running", console=Console(stderr=True), disable=not sys.stderr.isatty())
     return [run_case(case, source, folder, kernel, card, seed) for case, source, folder, kernel in shown]
+
+
+def _compare_lifted(options: argparse.Namespace, corpus: Corpus, console: Console) -> list[tuple[str, Lifted]]:
+    """(kernel and source, how it went) of every case, in the order of the cases."""
+    names = [f"{case.kernel} ({source}, {folder or 'any'})" for case, source, folder, _ in work(corpus, options.only)]
+    given = (options.vendor, options.only, options.seed)
+    with ProcessPoolExecutor(options.workers, get_context("spawn"), start_worker, given) as pool:
+        found = pool.map(lifted_case, range(len(names)))
+        shown = track(found, "comparing", len(names), console=Console(stderr=True), disable=not sys.stderr.isatty())
+        return list(zip(names, shown, strict=True))
+
+
+def _judge_lifted(console: Console, lifted: list[tuple[str, Lifted]], only: str) -> int:
+    """Print what differs and judge the counts; 0 if all is well."""
+    differing = [(name, result.failure) for name, result in lifted if result.failure]
+    for name, failure in differing:
+        console.print(f"lifted code differs: {name}: {failure}")
+    equal, launches = len(lifted) - len(differing), sum(result.launches for _, result in lifted)
+    console.print(f"original = lifted on the native engine: {equal} of {len(lifted)} cases, {launches} launches")
+    if only:
+        return int(bool(differing))
+    measured: dict[str, float] = {"equal": equal, "differ": len(differing)}
+    bars = judge("lifted", measured, {"differing": differing, "seconds": {name: r.seconds for name, r in lifted}})
+    for bar in bars:
+        console.print(str(bar))
+    return int(any(not bar.met for bar in bars))
 
 
 def _print_pairs(console: Console, pairs: list[Pair], trips: dict[tuple[int, ...], str | None], corpus: Corpus) -> None:
@@ -123,7 +153,7 @@ def _judge(
     left: list[tuple[str, str]],
 ) -> int:
     passed = {result.case.kernel for result in results if not result.failure}
-    measured = {
+    measured: dict[str, float] = {
         "exact_pairs": sum(pair.status == "exact" for pair in pairs),
         "images_that_differ": sum(bool(sentence) for sentence in trips.values()),
         "kernels_checked": len(passed),

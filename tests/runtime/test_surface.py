@@ -37,7 +37,7 @@ def test_public_names_of_the_runtime() -> None:
     assert public(runtime.Graph) == {"add", "launch", "nodes"}
     assert public(runtime.Node) == {"kind", "name", "update"}
     assert public(runtime.Function) == {"name", "params"}
-    assert public(runtime.ProgramFunction) == {"check"}
+    assert public(runtime.ProgramFunction) == {"check", "profile"}
     assert public(runtime.Program) == {"get", "items", "keys", "values"}
     assert public(runtime.ProgramReport) == {
         "as_dict", "dropped", "output", "seconds", "taken", "timer",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openrpp.cli.compiling import Built, build
-from openrpp.cli.cuda_run import is_cuda, opened
+from openrpp.cli.cuda_run import UNFUSED, is_cuda, opened
 from openrpp.cli.errors import FAILED, InputError
 from openrpp.cli.output import emit, json_option
 from openrpp.cli.values import extent
@@ -56,7 +56,7 @@ def command(program: str, as_json: bool, **options: Any) -> int:
     output = options["output"] or (None if options["emitted"] else f"{Path(program).stem}.rpp")
     flags = [*(f"-I{folder}" for folder in options["include_dirs"]), *(f"-D{macro}" for macro in options["macros"])]
     flags += [f"-std={options['standard']}"] if options["standard"] else []
-    flags += ["-fmad=false"] if target == PUBLISHED else []  # it has no float32 FMA
+    flags += [UNFUSED] if target == PUBLISHED else []
     module = opened(program, options["kernels"], tuple(flags))
     built = build(module, options["kernels"], options["blocks"], target)
     if output:

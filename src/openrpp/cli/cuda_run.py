@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".cu", ".cuh")
 """Files that `rpp run` takes for CUDA source."""
+UNFUSED = "-fmad=false"
+"""For the published chip, which has no float32 FMA."""
 COMPILED = ".rpp"
 """Files of `rpp compile`."""
 _MAIN = re.compile(r"\b(int|void)\s+main\s*\(")
@@ -73,33 +75,56 @@ class Launched:
         return self.checked.output if self.checked is not None else ""
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A kernel on a card with its arrays filled. Of `values` there is one for each parameter."""
+
+    card: Card
+    kernel: RawKernel
+    placed: Placed
+    buffers: dict[str, Buffer]
+    values: list[Value]
+    compile_seconds: float
+
+
 def run_cuda(request: CudaRequest, as_json: bool) -> int:
     """Compile, launch, save and show; the exit code. Raises InputError, OSError and what module and launch raise."""
-    from openrpp.cli.arrays import check_writable
     from openrpp.cli.wild import explain_wild_accesses
-    from openrpp.runtime import Card, KernelFault
+    from openrpp.runtime import KernelFault
+
+    ready = get_ready(request)
+    if request.engine == "native" and not request.checks:
+        explain_wild_accesses(ready.kernel.name)
+    try:
+        launched = _launched(request, ready)
+    except KernelFault as error:
+        _show_output(error.output, as_json)
+        raise
+    launched.compile_seconds += ready.compile_seconds
+    launched.saved = _saved(ready.placed, ready.buffers)
+    _show(request, ready.card, launched, as_json)
+    return FAILED if launched.checked is not None and not launched.checked.clean else 0
+
+
+def get_ready(request: CudaRequest) -> Ready:
+    """Compile the source and fill the arrays. Raises InputError, OSError and what module and card raise."""
+    from openrpp.cli.arrays import check_writable
+    from openrpp.runtime import Card
+    from openrpp.runtime.compiled import PUBLISHED, target_of
 
     for output in request.outputs:
         check_writable(output.file)
-    begun = time.perf_counter()
-    module = opened(request.program, (request.kernel,) if request.kernel else (), request.flags)
+    card = Card(request.arch, request.engine, workers=request.workers)
+    begun, flags = time.perf_counter(), request.flags
+    if target_of(card.arch) == PUBLISHED and is_cuda(request.program):
+        flags = (*flags, UNFUSED)
+    module = opened(request.program, (request.kernel,) if request.kernel else (), flags)
     kernel = module.get_function(request.kernel or _only(module))
     seconds = time.perf_counter() - begun
     declared = [param.name or f"arg{index}" for index, param in enumerate(kernel.kernel.params)]
     placed = place(kernel.name, declared, request.args, request.inputs, request.outputs, request.params)
-    card = Card(request.arch, request.engine, workers=request.workers)
     buffers, values = _filled(card, kernel, placed)
-    if request.engine == "native" and not request.checks:
-        explain_wild_accesses(kernel.name)
-    try:
-        launched = _launched(request, card, kernel, buffers, values, placed)
-    except KernelFault as error:
-        _show_output(error.output, as_json)
-        raise
-    launched.compile_seconds += seconds
-    launched.saved = _saved(placed, buffers)
-    _show(request, card, launched, as_json)
-    return FAILED if launched.checked is not None and not launched.checked.clean else 0
+    return Ready(card, kernel, placed, buffers, values, seconds)
 
 
 def opened(program: str, kernels: Sequence[str], flags: Sequence[str]) -> RawModule:
@@ -159,17 +184,11 @@ def _referred(reference: Reference, buffers: dict[str, Buffer]) -> int:
     return buffers[reference.name].address + reference.offset
 
 
-def _launched(
-    request: CudaRequest,
-    card: Card,
-    kernel: RawKernel,
-    buffers: dict[str, Buffer],
-    values: Sequence[Value],
-    placed: Placed,
-) -> Launched:
+def _launched(request: CudaRequest, ready: Ready) -> Launched:
     from openrpp.cli.progress import BlockProgress
     from openrpp.cuda.staging import check_elements
 
+    card, kernel, values = ready.card, ready.kernel, ready.values
     check_elements(kernel, values)
     function = kernel.module.on(card)[kernel.kernel.name]
     if not request.checks:
@@ -177,7 +196,7 @@ def _launched(
         assert report is not None  # the stream is not captured
         card.synchronize()
         return Launched(report, None, report.compile_seconds)
-    empty = [arg.name for arg in placed.args if isinstance(arg.value, FilledArray) and arg.value.fill == "empty"]
+    empty = [arg.name for arg in ready.placed.args if isinstance(arg.value, FilledArray) and arg.value.fill == "empty"]
     with BlockProgress(kernel.name, prod(request.grid)) as progress:
         found = function.check(
             request.grid,
@@ -185,7 +204,7 @@ def _launched(
             *values,
             checks=",".join(request.checks),
             shared_bytes=request.shared_bytes,
-            unwritten=[buffers[name] for name in empty if name in buffers],
+            unwritten=[ready.buffers[name] for name in empty if name in ready.buffers],
             progress=lambda at: progress.reach(at.blocks_done),
         )
     return Launched(None, found, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,13 @@ from click.core import ParameterSource
 from openrpp.cli.cuda_run import COMPILED, SUFFIXES, CudaRequest, is_cuda, run_cuda
 from openrpp.cli.errors import InputError
 from openrpp.cli.kernel_args import kernel_arg
-from openrpp.cli.launching import SYNTAX, Prepared, Request, launch_options, prepare
+from openrpp.cli.launching import SYNTAX, P, Prepared, R, Request, launch_options, prepare
 from openrpp.cli.output import emit, json_option
 
 if TYPE_CHECKING:
     from openrpp.machine.report import LaunchReport
 
-EPILOG = (
-    SYNTAX
-    + """
-
-\b
+CUDA_SYNTAX = """\b
 CUDA: a PROG that ends in .cu is compiled with clang (pip install 'openrpp[cuda]') and runs on the native engine. Its
 arguments are given in order by --arg, or by name; arrays go to DDR. --arg [NAME=]VALUE takes
   7, 0x10, -1.5, 2.5f, true        a number, checked against the parameter's type
@@ -30,9 +26,16 @@ arguments are given in order by --arg, or by name; arrays go to DDR. --arg [NAME
   out=zeros:float32:16x32          an array of zeros, ones, arange or random values of a dtype and shape
   @x, @x+BYTES, null               the address of array x, the null pointer
   bytes:0000803f, p.npy            a struct by value: its bytes, or an array of its size
+A PROG that ends in .rpp is a compiled program of 'rpp compile'."""
+EPILOG = (
+    SYNTAX
+    + """
+
+"""
+    + CUDA_SYNTAX
+    + """
 Card time is that of its machine code: of the launch itself with --engine reference, else walked without data, where
-no loop depends on data. A PROG that ends in .rpp is a compiled program of 'rpp compile'. What the kernel prints goes
-to standard output.
+no loop depends on data. What the kernel prints goes to standard output.
 
 \b
 Examples:
@@ -45,19 +48,34 @@ Examples:
 )
 EXTENDED = "ae7100x"
 """The card that CUDA runs on unless another is asked for: kernels in general need its instructions."""
-_PROGRAM_ONLY = ("tail", "order", "seed", "strict", "max_words")
+CUDA_ONLY = ("args", "shared", "include_dirs", "macros", "standard", "workers")
+PROGRAM_ONLY = ("tail", "order", "seed", "strict", "max_words")
+
+
+CUDA_OPTIONS = (
+    click.option(
+        "--arg", "args", type=kernel_arg, multiple=True, metavar="[NAME=]VALUE", help="CUDA: an argument, see below."
+    ),
+    click.option(
+        "--shared", default=0, show_default=True, metavar="BYTES", help="CUDA: dynamic shared memory of a block."
+    ),
+    click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="CUDA: folder of headers."),
+    click.option("-D", "macros", multiple=True, metavar="NAME[=VALUE]", help="CUDA: a macro."),
+    click.option("-std", "--std", "standard", metavar="STANDARD", help="CUDA: language standard, c++17 by default."),
+    click.option("--workers", type=click.IntRange(1), help="CUDA: threads of the native engine, one per core."),
+)  # fmt: skip
+
+
+def cuda_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a command with the options of CUDA."""
+    for option in reversed(CUDA_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command("run", epilog=EPILOG, short_help="Run a kernel on the virtual card.")
 @launch_options
-@click.option(
-    "--arg", "args", type=kernel_arg, multiple=True, metavar="[NAME=]VALUE", help="CUDA: an argument, see below."
-)
-@click.option("--shared", default=0, show_default=True, metavar="BYTES", help="CUDA: dynamic shared memory of a block.")
-@click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="CUDA: folder of headers.")
-@click.option("-D", "macros", multiple=True, metavar="NAME[=VALUE]", help="CUDA: a macro.")
-@click.option("-std", "--std", "standard", metavar="STANDARD", help="CUDA: language standard, c++17 by default.")
-@click.option("--workers", type=click.IntRange(1), help="CUDA: threads of the native engine, one per core by default.")
+@cuda_options
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool, **options: Any) -> int:
@@ -66,12 +84,10 @@ def command(context: click.Context, as_json: bool, **options: Any) -> int:
     PROG is assembly text or an object, which run in card time, or a CUDA source (.cu).
     """
     given = {name for name in options if context.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)}
-    cuda_only = ("args", "shared", "include_dirs", "macros", "standard", "workers")
     if is_cuda(options["program"]) or options["program"].endswith(COMPILED):
-        _refuse(context, given, _PROGRAM_ONLY, "is for programs in machine code, not for CUDA")
-        arch = options["arch"] if "arch" in given else EXTENDED
-        return run_cuda(_cuda_request(options | {"arch": arch}), as_json)
-    _refuse(context, given, cuda_only, "is for CUDA sources (.cu), not for programs in machine code")
+        refuse(context, given, PROGRAM_ONLY, "is for programs in machine code, not for CUDA")
+        return run_cuda(cuda_request(options, given), as_json)
+    refuse(context, given, CUDA_ONLY, "is for CUDA sources (.cu), not for programs in machine code")
     names = {item.name for item in fields(Request)}
     prepared = prepare(Request(**{name: value for name, value in options.items() if name in names}))
     report = prepared.launch()
@@ -80,13 +96,15 @@ def command(context: click.Context, as_json: bool, **options: Any) -> int:
     return 0
 
 
-def _refuse(context: click.Context, given: set[str], names: Iterable[str], why: str) -> None:
+def refuse(context: click.Context, given: Collection[str], names: Iterable[str], why: str) -> None:
+    """Raises InputError for an option among `names` that was given."""
     for param in context.command.params:
         if param.name in given and param.name in names:
             raise InputError(f"{param.opts[-1]} {why}")
 
 
-def _cuda_request(options: dict[str, Any]) -> CudaRequest:
+def cuda_request(options: Mapping[str, Any], given: Collection[str], engine: str = "native") -> CudaRequest:
+    """A launch of CUDA from the options of the command line, of which some were `given`."""
     from openrpp.arch import load
     from openrpp.runtime.compiled import PUBLISHED, target_of
 
@@ -105,8 +123,8 @@ def _cuda_request(options: dict[str, Any]) -> CudaRequest:
         grid=options["grid"],
         block=options["block"],
         shared_bytes=options["shared"],
-        arch=options["arch"],
-        engine=options["engine"] or "native",
+        arch=options["arch"] if "arch" in given else EXTENDED,
+        engine=options["engine"] or engine,
         workers=options["workers"],
         checks=options["checks"],
         flags=tuple(flags),

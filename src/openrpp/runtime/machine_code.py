@@ -91,15 +91,19 @@ def foreseen_time(card: Card, call: Call) -> CardTime:
         if target_of(card.arch) == PUBLISHED:
             _refuse_staging(card, call)
         with loaded(card, call) as found:
-            apart = [(found.planes, found.planes + found.program.planes_bytes)]
-            apart.append((found.area, found.area + found.program.area_bytes))
             launches = tuple(
-                card.device.time(found.program.machine, part.grid, found.block, part.params, apart=apart)
+                card.device.time(found.program.machine, part.grid, found.block, part.params, apart=apart_of(found))
                 for part in parts(card, call, found)
             )
             return CardTime(launches, merge=found.merge, notes=found.notes)
     except (LaunchError, CodegenError) as error:
         return CardTime(reason=f"not known: {error.sentence if isinstance(error, CodegenError) else error}")
+
+
+def apart_of(found: Loaded) -> list[tuple[int, int]]:
+    """SRAM ranges that hold no data: scratch for values, and the parameter area."""
+    program = found.program
+    return [(found.planes, found.planes + program.planes_bytes), (found.area, found.area + program.area_bytes)]
 
 
 def _refuse_staging(card: Card, call: Call) -> None:

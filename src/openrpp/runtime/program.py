@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from openrpp.kir.check import Progress
     from openrpp.kir.check import Report as CheckReport
     from openrpp.runtime.card import Card
+    from openrpp.runtime.profiling import Profiled
     from openrpp.runtime.stream import Stream
 
 
@@ -214,6 +215,17 @@ class ProgramFunction:
         card, names = self.program.card, parse_checks(checks)
         call = ProgramOperation(self, grid, block, list(args), shared_bytes).call(card)
         return checked(card, call, args, names, unwritten, progress)
+
+    def profile(self, grid: Extent, block: Extent, *args: Value, shared_bytes: int = 0, run: bool = False) -> Profiled:
+        """Where a launch spends its time on the card, see `openrpp.report.profile`.
+
+        Arguments as for a launch. It is walked without data and leaves memory alone; where its control depends on data,
+        or if `run`, it runs as machine code. Takes no card time on the clock. Raises what launches raise.
+        """
+        from openrpp.runtime.profiling import profiled
+
+        card = self.program.card
+        return profiled(card, ProgramOperation(self, grid, block, list(args), shared_bytes).call(card), run)
 
     def __repr__(self) -> str:
         return f"ProgramFunction({self.name})"

@@ -413,7 +413,7 @@ class Allocator(Accesses):
             self._lane_number(item)
         elif isinstance(item, Fence):
             self._flush()
-            self.text.do("DMB_ORI")
+            self.text.do("DMB_ORI", at=[item.location])
         elif isinstance(item, Flag):
             self._flush()
             fetch_flag(self.text, self.pairs_of[item.result])

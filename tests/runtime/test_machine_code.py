@@ -98,9 +98,22 @@ kernel @until(%x: ptr.global) {
   ret
 }
 
-kernel @lines(%x: ptr.global) {
+kernel @lines(%x: ptr.global) { !"sums.cu":28:1
 ^entry:
+  %b = ctaid axis=x : i32  !"sums.cu":29:3
+  %t = tid axis=x : i32
+  %s = shl %b, 6:i32 : i32
+  %i = add %s, %t : i32
+  %o = shl %i, 2:i32 : i32
+  %p = ptr_add inbounds %x, %o : ptr.global
+  store align=4 %i, %p
   grid_barrier  !"sums.cu":30:3
+  %m = sub 255:i32, %i : i32
+  %d = shl %m, 2:i32 : i32
+  %q = ptr_add inbounds %x, %d : ptr.global
+  %v = load align=4 %q : i32
+  grid_barrier  !"sums.cu":31:3
+  store align=4 %v, %p
   ret
 }
 """
@@ -250,9 +263,17 @@ def test_fewer_blocks_are_merged_where_sram_is_short(store: Cache) -> None:
     assert rest.nbytes + 6_000 == info.largest
 
 
-def test_what_has_no_machine_code_is_refused_with_its_line(store: Cache) -> None:
-    with pytest.raises(Unsupported, match=r"sums\.cu:30: kernel lines: 'grid_barrier'"):
-        _program(_card(), store)["lines"](1, 32, None)
+def test_blocks_that_wait_for_each_other_are_one_block_of_the_card(store: Cache) -> None:
+    card = _card()
+    program = _program(card, store)
+    x = card.array(np.zeros(4 * 64, np.int32))
+    report = program["lines"](4, 64, x)
+    assert report is not None and report.taken.merge == 4
+    assert x.numpy().tolist() == [4 * 64 - 1 - i for i in range(4 * 64)]
+    for grid in ((200, 1), (2, 2)):
+        with pytest.raises(Unsupported, match=r"sums\.cu:\d+: kernel lines: .*block"):
+            program["lines"](grid, 64, x)
+    assert card.memory_info("sram").used == 0
 
 
 def test_the_published_chip_takes_buffers_in_sram(store: Cache) -> None:

@@ -159,28 +159,31 @@ def loaded(card: Card, call: Call) -> Generator[Loaded]:
 
 def _placed(card: Card, call: Call) -> Loaded:
     choices, notes = merges(card.arch, call.grid, call.block), list[str]()
+    if any(instr.op.name == "grid_barrier" for instr in call.module.kernels[call.symbol].instructions()):
+        choices = [call.grid[0]]  # its blocks wait for each other
     for merge in choices:
         try:
             program = _program(card, call, merge)
+            program.blocks(call.grid)
         except Unsupported as error:
-            if merge == 1:
-                raise
+            if merge == choices[-1]:
+                raise Unsupported(error.sentence, call.name, error.location) from None
             notes.append(f"{merge} blocks are not merged: {error.sentence}")
             continue
         sizes = (
             program.planes_bytes,
             program.area_bytes,
-            program.shared_bytes + call.shared_bytes * merge,
+            program.shared_for(call.shared_bytes),
             program.private_bytes,
         )
         try:
             places = _reserved(card.pools["sram"], sizes)
             return Loaded(program, *places, records=0, notes=(*program.notes, *notes))
         except OutOfMemory as error:
-            if merge == 1:
+            if merge == choices[-1]:
                 raise LaunchError(f"kernel {call.name}: {_in_words(program, sizes)}: {error}") from None
             notes.append(f"{merge} blocks are not merged: SRAM has no room for {sum(sizes)} bytes")
-    raise AssertionError("one block is the last choice")
+    raise AssertionError("the last choice is made or refused")
 
 
 def _reserved(pool: FreeList, sizes: Iterable[int]) -> list[int]:
@@ -239,7 +242,7 @@ def parts(card: Card, call: Call, found: Loaded) -> Iterator[Part]:
     addresses = {**call.variables, RECORDS: found.records}
     groups, most = -(-columns // found.merge), card.arch.limits.grid.value
     for first in range(0, groups, most):
-        area = program.area(call.grid, call.values, addresses, first)
+        area = program.area(call.grid, call.values, addresses, first, dynamic=call.shared_bytes)
         card.device.write(found.area, np.frombuffer(area, np.uint8))
         words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
         params = [found.planes, found.area, found.shared, found.private, *words]

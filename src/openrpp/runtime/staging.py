@@ -264,7 +264,7 @@ class _Staging:
     def _launch(self, box: Box, values: list[int | float | bytes]) -> LaunchReport:
         program, merge = self.found.program, self.found.merge
         x, y, z = box.first
-        area = program.area(self.call.grid, values, self.call.variables, x // merge, y, z)
+        area = program.area(self.call.grid, values, self.call.variables, x // merge, y, z, self.call.shared_bytes)
         self.card.device.write(self.found.area, np.frombuffer(area, np.uint8))
         words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
         params = [self.found.planes, self.found.area, self.found.shared, self.found.private, *words]

@@ -17,15 +17,16 @@ from openrpp.kir.types import BF16, F16, F32, I1, I8, I16, I32, I64
 from .support import expanded
 from .test_published import PublishedBoard
 
-QUOTIENTS = frozenset({"udiv", "sdiv", "urem", "srem", "fdiv", "frcp", "fsqrt", "frsqrt", "fexp2", "flog2"})
+FUNCTIONS = frozenset({"fdiv", "frcp", "fsqrt", "frsqrt", "fexp2", "flog2", "fma"})
+QUOTIENTS = frozenset({"udiv", "sdiv", "urem", "srem"})
 CONVERSIONS = frozenset({"sitofp", "uitofp", "fptosi", "fptoui"})
 
 
 def features(seed: int) -> Features:
-    """Types of other widths, or conversions between floats and integers, which need 64-bit floats for those types."""
+    """Types of other widths, or divisions and conversions, which need 64-bit floats for those types."""
     wide = seed % 2
     kinds = (I1, I8, I16, I32, I32, F32, F32, *((I64, F16, BF16) * wide))
-    without = QUOTIENTS | {"fma"} | (CONVERSIONS if wide else frozenset())
+    without = FUNCTIONS | (CONVERSIONS | QUOTIENTS if wide else frozenset[str]())
     return Features(kinds, barrier_results=False, meetings=False, without=without)
 
 

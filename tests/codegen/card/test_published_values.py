@@ -122,6 +122,13 @@ def test_bits_are_flipped(constant: int | None) -> None:
     check(I32, lambda b, x, y: b("xor", x, y if constant is None else constant))
 
 
+@pytest.mark.parametrize("turn", [1, 2, 7])
+@pytest.mark.parametrize("name", ["udiv", "sdiv", "urem", "srem"])
+def test_integers_are_divided(name: str, turn: int) -> None:
+    """By 0 and -1 too."""
+    check(I32, lambda b, x, y: b(name, x, y), turn)
+
+
 @pytest.mark.parametrize("constant", [None, 1, 16, 31], ids=str)
 def test_shifts_keep_the_sign(constant: int | None) -> None:
     check(I32, lambda b, x, y: b("ashr", x, b("and", y, 31) if constant is None else constant))

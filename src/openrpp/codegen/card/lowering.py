@@ -195,7 +195,9 @@ class Lowering:
         """The error for an instruction that cannot be lowered."""
         kinds = ", ".join(str(value.type) for value in instr.operands)
         what = f"'{instr.op.name}'{' of ' + kinds if kinds else ''}"
-        sentence = f"{what} cannot be compiled for the card{': ' + why if why else ''}"
+        card = "published chip" if self.places.near else "card"
+        sentence = f"{what} cannot be compiled for the {card}{': ' + why if why else ''}"
+        sentence += "" if not self.places.near or "ae7100x" in why else "; use --target ae7100x"
         return Unsupported(sentence, self.kernel.name, instr.location)
 
 

@@ -21,7 +21,7 @@ _ADVICE: Final = {
     "vote": "let the lanes leave their predicates in shared memory",
     "shuffle": "exchange the values through shared memory",
     "atomic": "reduce through shared memory, each thread with an element of its own",
-    "double": "use float instead of double",
+    "double": "use float and 32-bit integers: quotients of 64-bit integers and some functions need 64-bit floats too",
     "convert": "use float or 32-bit integers",
     "wide": "store 16 or 32 bits",
     "ddr": "let the pointer come from an argument of the kernel",

@@ -21,6 +21,10 @@ _BIAS: Final = 1.0 - 2.0**-50
 """Makes a product with a rounded reciprocal too small: five roundings of 2^-53 are less."""
 _SCALE32: Final = 4294966784.0
 """2^32 - 2^9: times a reciprocal rounded to float32 it stays below 2^32 / b."""
+_SCALE_ROUGH: Final = 4294965248.0
+"""2^32 - 2^11: the same for a reciprocal with an error of a few roundings."""
+_TURNED: Final = 0x7EF3_11C7
+"""Less the bits of a float32: those of about its reciprocal."""
 
 
 def register(table: Table) -> None:
@@ -53,6 +57,8 @@ def _unless_zero(e: Emit, divisor: Value, quotient: Value) -> Value:
 
 def _by_single(e: Emit, instr: Instr) -> Value:
     """In float32."""
+    if not e.has("fdiv", F32):
+        return _by_word(e, instr)
     signed = _is_signed(instr)
     a, b = (e.widen(value, I32, signed) for value in instr.operands)
     into, back = ("sitofp", "fptosi") if signed else ("uitofp", "fptoui")
@@ -60,6 +66,12 @@ def _by_single(e: Emit, instr: Instr) -> Value:
     if instr.op.name.endswith("rem"):
         return e.narrow(e("sub", a, e("mul", found, b)), instr.type)  # by 0: a, whatever was found
     return e.narrow(_unless_zero(e, b, found), instr.type)
+
+
+def _by_word(e: Emit, instr: Instr) -> Value:
+    """In 32 bits."""
+    a, b = (e.widen(value, I32, _is_signed(instr)) for value in instr.operands)
+    return e.narrow(e(instr.op.name, a, b), instr.type)
 
 
 # --- 32 bits -----------------------------------------------------------------------------------------------------
@@ -98,8 +110,7 @@ def _by_reciprocal(e: Emit, instr: Instr) -> tuple[Value, Value]:
 
 def _unsigned_by_reciprocal(e: Emit, a: Value, b: Value) -> tuple[Value, Value]:
     """One Newton step on 2^32 / b; the quotient is then at most 2 too small."""
-    estimate = e("fmul", e("frcp", e("uitofp", b, kind=F32)), _SCALE32)
-    inverse = e("fptoui", estimate, kind=I32)
+    inverse = e("fptoui", _estimate(e, e("uitofp", b, kind=F32)), kind=I32)
     error = e("mul", e("sub", 0, b), inverse)
     inverse = e("add", inverse, e("mulhi_u", inverse, error))
     quotient: Value = e("mulhi_u", a, inverse)
@@ -109,6 +120,20 @@ def _unsigned_by_reciprocal(e: Emit, a: Value, b: Value) -> tuple[Value, Value]:
         quotient = e("add", quotient, e("zext", more, kind=I32))
         rest = e.pick(more, e("sub", rest, b), rest)
     return quotient, rest
+
+
+def _estimate(e: Emit, b: Value) -> Value:
+    """2^32 / b in float32, not above it and less than 2^-20 of it below.
+
+    Without a reciprocal: the exponent turned round is within 1/8 of it, and three Newton steps square that each time,
+    but for the roundings of the last.
+    """
+    if e.has("frcp", F32):
+        return e("fmul", e("frcp", b), _SCALE32)
+    found = e.of_bits(e("sub", _TURNED, e.bits(b)), F32)
+    for _ in range(3):
+        found = e("fmul", found, e("fsub", 2.0, e("fmul", b, found)))
+    return e("fmul", found, _SCALE_ROUGH)
 
 
 # --- 64 bits -----------------------------------------------------------------------------------------------------

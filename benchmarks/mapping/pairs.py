@@ -3,8 +3,8 @@
     python -m benchmarks.mapping.pairs [--polybench DIR] [--rodinia DIR] [--hecbench DIR] [--only NAMES]
 
 Every kernel body counts once, in blocks of 256 threads. Spills are accesses to planes in the code, one in a loop once;
-"turned" counts a column in a loop ten times for each loop around it. What the back end refuses is not counted. The jobs
-of `benchmarks/cuda` run on the virtual card: those are cycles.
+"turned" counts a column in a loop ten times for each loop around it. Kernels of more than 1500 instructions, which take
+long, and those that the back end refuses are left out. The jobs of `benchmarks/cuda` run on the virtual card: cycles.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from openrpp.storage import Cache
 
 PAIRS = (4, 6, 8)
 TURNS = 10
+MOST_INSTRUCTIONS = 1500
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def measure(module: Module, name: str, label: str, pairs: int) -> Measured:
 
 
 def kernels(program: Program, unit: Unit, seen: set[str]) -> Iterator[tuple[Module, str, str]]:
-    """(prepared module, symbol, label) of the kernels of a file whose body was not there before."""
+    """(prepared module, symbol, label) of the kernels of a file whose body was not there before, but for large ones."""
     try:
         device = read(compile_file(unit.path, unit.options, Cache(STORE, LIMIT)), strict=False)
     except (CudaError, KirError):
@@ -85,6 +86,8 @@ def kernels(program: Program, unit: Unit, seen: set[str]) -> Iterator[tuple[Modu
         if body in seen:
             continue
         seen.add(body)
+        if sum(1 for _ in kernel.instructions()) > MOST_INSTRUCTIONS:
+            continue
         try:
             yield prepared(device.module, name), name, f"{program.corpus}/{program.name}/{name}"
         except Unsupported:

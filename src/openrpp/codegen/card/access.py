@@ -11,6 +11,8 @@ from openrpp.codegen.card.steps import Access, Atomic, Memory, Part, Pe, Read, S
 
 ROOT = ("DS10", "DS11")
 """Scalar pairs that take the address of a buffer in DDR."""
+_FARTHEST = 16383
+"""Bytes that an address register can be moved on by an immediate."""
 
 
 class Accesses:
@@ -21,6 +23,7 @@ class Accesses:
     pairs_of: dict[Word, str]
     scalars: set[Word]
     _old_high: Word
+    _pointing: Where | None = None  # where DVA points, as far as that is known
 
     @abstractmethod
     def _lanes(self, *sources: Source) -> list[str]:
@@ -90,27 +93,49 @@ class Accesses:
             op.reads |= {register, *found}
             rest = iter(found)
             names = [next(rest) if source is not None else "" for source in sources]
-            return [f"[{self._scalar(place.base, op)}+({LOW[register]}<<{place.shift})]", "", *names]
+            return [f"[{self._base_of(place, op)}+({LOW[register]}<<{place.shift})]", "", *names]
         text = self._point(item, op)
         high, mask, *names = self._extra(op, item, *sources)
         return [text.format(LOW.get(high, "")), mask, *names]
 
     def _add_address(self, place: Where) -> None:
-        """DVA from a scalar and what lanes add."""
+        """DVA from a scalar and what lanes add; or moved on, if it points near there."""
         op = Op(units=frozenset(("address",)), writes=frozenset(("DVA",)))
+        before, self._pointing = self._pointing, place
+        if before is not None and replace(before, offset=place.offset) == place:
+            distance = place.offset - before.offset
+            if not distance:
+                return
+            if 0 < distance <= _FARTHEST:
+                op.reads = frozenset(("DVA",))
+                op.vector.append(f"MADD DVA, {distance}, DVA")
+                self.packer.add(op)
+                return
         if place.lane is None:
-            op.vector.append(f"MMOV {self._scalar(place.base, op)}, DVA")
-        elif self._is_scalar(place.lane):
-            raise AssertionError("a scalar part of an address belongs to its base")
+            op.vector.append(f"MMOV {self._base_of(place, op)}, DVA")
         else:
             (register,) = self._lanes(place.lane)
             op.reads = frozenset((register,))
-            base = self._scalar(place.base, op)
+            base = self._base_of(place, op)
             if place.narrow:
                 op.vector.append(f"MSHIFTADD {LOW[register]}, {base}, {place.shift}, DVA")
             else:
                 op.vector.append(f"MADD.SCA32 {register}, {base}, DVA")
         self.packer.add(op)
+
+    def _base_of(self, place: Where, op: Op) -> str:
+        """The scalar part of an address in a register."""
+        base, offset = place.base, place.offset & 0xFFFF_FFFF
+        if isinstance(base, int) or not offset:
+            return self._scalar(base if not isinstance(base, int) else base + offset & 0xFFFF_FFFF, op)
+        captured = op.captured
+        start = self._scalar(base, op)
+        op.captured = captured  # the sum is what the operation takes
+        if start not in op.scalar_writes:
+            op.scalar_reads |= {start}
+        name = self._scalar(offset, op)
+        op.scalar.append(f"ADD.U32 {start}, {name}, {name}")
+        return name
 
     def _root(self, root: tuple[Source, Source], access: Op) -> list[str]:
         lines: list[str] = []
@@ -128,6 +153,7 @@ class Accesses:
         return lines
 
     def _set_address(self, source: Source, bias: int) -> None:
+        self._pointing = None
         op = Op(units=frozenset(("address",)), writes=frozenset(("DVA",)))
         if self._is_scalar(source) and not bias:
             op.vector.append(f"MMOV {self._scalar(source, op)}, DVA")
@@ -161,7 +187,7 @@ class Accesses:
     def _row(self, item: Access, op: Op) -> str:
         """What stands behind LOAD or STORE for the sequential port, but for the register."""
         assert item.place is not None and item.place.rows is not None
-        base = self._scalar(item.place.base, op)
+        base = self._base_of(item.place, op)
         if not item.place.rows:
             return f"CONT{self._kind(item)} {base}"
         sy, sz = item.place.rows

@@ -12,6 +12,7 @@ from math import gcd
 from typing import Final
 
 from openrpp.codegen.card.able import able
+from openrpp.codegen.card.dots import Dot, Dots, expand_dots, has_dots
 from openrpp.codegen.card.layout import Layout, Shape3
 from openrpp.codegen.card.lowering import Places
 from openrpp.codegen.card.origins import Origins
@@ -22,10 +23,11 @@ from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loops
 from openrpp.kir.analysis.ranges import Facts, Interval, Ranges
 from openrpp.kir.analysis.uniformity import Shape, Uniformity
-from openrpp.kir.ir import Block, Instr, Kernel, Value, constant
+from openrpp.kir.ir import Block, Instr, Kernel, Module, Value, constant
 from openrpp.kir.location import Location
 from openrpp.kir.ops import lookup
 from openrpp.kir.ops.form import Effect
+from openrpp.kir.passes.copying import clone_kernel
 from openrpp.kir.types import I32, Space
 
 MAX_SHIFT: Final = 7
@@ -36,6 +38,20 @@ _SIXTEEN: Final = 1 << 16
 
 Point = tuple[Block, int]
 """Behind an instruction of a block, by its place in the body as it was; -1 is the start."""
+
+
+def settle_dots(module: Module, kernel: Kernel, shape: Shape3, places: Places, *, naive: bool) -> Kernel:
+    """The kernel, or a copy in which only those dots are left that the port does."""
+    if not has_dots(kernel):
+        return kernel
+    made = clone_kernel(kernel)
+    cfg = Cfg(made)
+    loops = Loops(cfg)
+    kept: dict[Instr, Dot] = {}
+    if not naive and not loops.irreducible:
+        kept = Splitter(made, shape, places, Uniformity(cfg, loops, able)).dots()
+    expand_dots(module, made, kept)
+    return made
 
 
 def split_addresses(kernel: Kernel, shape: Shape3, places: Places) -> Splits:
@@ -71,8 +87,35 @@ class Splitter:
         self.structure = Structure(self.cfg, self.loops)
         self.structure.decide(lambda value, block: uniformity.seen(value, block) is not Shape.SEQUENCER)
 
+    def dots(self) -> dict[Instr, Dot]:
+        """Dots that the port can do where all lanes that come to them may take part."""
+        found = Dots(self.cfg, self.layout, self._polynomials, self.origins).found
+        return {instr: dot for instr, dot in found.items() if self._is_shared(instr, dot)}
+
+    def _is_shared(self, instr: Instr, dot: Dot) -> bool:
+        block = self.cfg.definitions[instr]
+        _, rest = self._polynomials.of(dot.warp).by("x")
+        return not self._is_masked(block) and not any(self._differs(leaf, block) for leaf in rest.leaves())
+
+    def _dot(self, instr: Instr, dot: Dot) -> None:
+        """The pointers of a dot as scalar and lane parts."""
+        block = self.cfg.definitions[instr]
+        self._access, at = instr, (block, self._index[instr] - 1)
+        _, shared = self._polynomials.of(dot.warp).by("x")
+        vector = self._polynomials.of(dot.lane)
+        lane = vector.select(lambda monomial: any(self._differs(leaf, block) for leaf in monomial))
+        places: list[Instr] = []
+        for pointer, base, part in ((dot.lane, vector + lane.scaled(-1), lane), (dot.warp, shared, Poly.number(0))):
+            offset = base.constant
+            start = self._scalar(base + Poly.number(-offset), at)
+            made = Split(None, start, offset, self._lanes(part) if part.terms else None)
+            places.append(self._pointer(made, pointer, at))
+        self.found.dots[instr] = places[0], places[1]
+
     def run(self) -> Splits:
         """Split all addresses."""
+        for instr, dot in self.dots().items():
+            self._dot(instr, dot)
         accesses = [(block, instr) for block in self.cfg.order for instr in block.body if _pointer_of(instr)]
         for block, instr in accesses:
             self._split(block, instr)
@@ -180,7 +223,7 @@ class Splitter:
         inner = self.loops.innermost(block)
         return any(loop in self.structure.divergent for loop in (inner.around() if inner else ()))
 
-    def _pointer(self, split: Split, old: Value, at: Point) -> Value:
+    def _pointer(self, split: Split, old: Value, at: Point) -> Instr:
         """The pointer that stands for a split address."""
         if split.root is None:
             start = self._insert("inttoptr", (split.base,), at, old)

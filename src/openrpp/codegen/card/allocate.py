@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from openrpp.codegen.card.access import Accesses
 from openrpp.codegen.card.columns import Op, Packer
-from openrpp.codegen.card.flow import Assign, Begin, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
 from openrpp.codegen.card.homes import homes_of
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.operands import ordered, scalar_indices
@@ -41,6 +41,7 @@ from openrpp.codegen.card.steps import (
 from openrpp.codegen.card.text import Text
 
 _FAR = 1 << 30
+_BREAKS = (Label, Jump, Begin, End, Fence, Flag)
 RESULT = "DS9"
 """Where a scalar result is before it goes to a spare word of FRAM."""
 _TURNS, _DEEPEST = 10, 4
@@ -116,8 +117,15 @@ class Allocator(Accesses):
             self._pin(place)
             self.packer.location = getattr(item, "location", None) or self.packer.location
             self._item(item)
+            self._check_pointing(item)
         self._flush()
         return self.text
+
+    def _check_pointing(self, item: Item) -> None:
+        """Forget where DVA points at labels, and when what the address was made of changes."""
+        where = self._pointing
+        if where is not None and (isinstance(item, _BREAKS) or defines(item) in (where.base, where.lane)):
+            self._pointing = None
 
     def _flush(self) -> None:
         """Close the columns so far."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from openrpp.codegen.card import doubles, wide
 from openrpp.codegen.card.lowering import Lowering, Rule
+from openrpp.codegen.card.mixed import mixed_product
 from openrpp.codegen.card.steps import Part, Read, Source
 from openrpp.kir.ir import Instr
 from openrpp.kir.passes.expand.bounds import most
@@ -104,6 +105,8 @@ def _float_kind(lower: Lowering, instr: Instr, kind: Type) -> str:
 def _float(lower: Lowering, instr: Instr) -> None:
     if instr.type is F64:
         doubles.operation(lower, instr)
+        return
+    if mixed_product(lower, instr):
         return
     name, kind = instr.op.name, _float_kind(lower, instr, instr.type)
     text = f"{_FLOAT[name]}.{kind}" if name in _FLOAT else f"FMA.{kind}"

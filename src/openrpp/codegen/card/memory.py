@@ -9,6 +9,7 @@ import numpy as np
 
 from openrpp.codegen.card import wide
 from openrpp.codegen.card.lowering import Lowering, Rule
+from openrpp.codegen.card.mixed import half_of
 from openrpp.codegen.card.splits import Split
 from openrpp.codegen.card.steps import Access, Fence, Lane, Memory, Pe, Read, Scalar, Source, Where, Word
 from openrpp.codegen.card.values import NEAR, words_of
@@ -56,7 +57,7 @@ class Place:
         if not offset:
             return self
         if self.where is not None:
-            return Place((), self.root, replace(self.where, base=lower.add(self.where.base, offset)))
+            return Place((), self.root, replace(self.where, offset=self.where.offset + offset))
         if len(self.address) == 1:
             return Place((lower.add(self.address[0], offset),), self.root)
         return Place(wide.add(lower, (self.address[0], self.address[1]), (offset, 0)))
@@ -174,15 +175,17 @@ def _placed(lower: Lowering, split: Split) -> Place:
     """A split address; in DDR it counts from 2^31 below its root."""
     root = None if split.root is None else _root_words(lower, lower.places.root(lower.kernel, split.root))
     base = lower.one(split.base)
-    bias = split.offset + (0 if root is None else BIAS)
     lane = None if split.lane is None else lower.one(split.lane)
     if lower.is_scalar is not None and not lower.is_scalar(base):
-        return Place((), root, Where(bias & 0xFFFF_FFFF, lower.add(base, _from_base(lower, split, lane))))
+        lane, bias = lower.add(base, _from_base(lower, split, lane)), 0 if root is None else BIAS
+        return Place((), root, Where(bias, lane, offset=split.offset))
+    if root is not None:
+        base = lower.add(base, BIAS)
     rows = None if split.rows is None else tuple(lower.one(stride) for stride in split.rows)
     if lane is not None and lower.is_scalar is not None and lower.is_scalar(lane):
         base = lower.add(base, lower.shift("SHL.U32", lane, split.shift))
-        return Place((), root, Where(lower.add(base, bias & 0xFFFF_FFFF)))
-    return Place((), root, Where(lower.add(base, bias & 0xFFFF_FFFF), lane, split.shift, split.narrow, rows))
+        return Place((), root, Where(base, offset=split.offset))
+    return Place((), root, Where(base, lane, split.shift, split.narrow, rows, split.offset))
 
 
 def _from_base(lower: Lowering, split: Split, lane: Source | None) -> Source:
@@ -208,16 +211,18 @@ def _counted(lower: Lowering, rows: tuple[Source, ...], size: int) -> Source:
 def by_lane(lower: Lowering, access: Access) -> None:
     """Turn an access through the sequential port into one at an address per lane, which a mask may go with."""
     assert access.place is not None and access.place.rows is not None
-    access.place = Where(access.place.base, _counted(lower, access.place.rows, access.bits // 8))
+    lane = _counted(lower, access.place.rows, access.bits // 8)
+    access.place = Where(access.place.base, lane, offset=access.place.offset)
 
 
 def flat(lower: Lowering, access: Access) -> Source:
     """An address in SRAM as one word."""
     place = access.place
     assert place is not None
+    base = lower.add(place.base, place.offset & 0xFFFF_FFFF)
     if place.rows is not None:
-        return lower.add(_counted(lower, place.rows, access.bits // 8), place.base)
-    return place.base if place.lane is None else lower.add(lower.shift("SHL.U32", place.lane, place.shift), place.base)
+        return lower.add(_counted(lower, place.rows, access.bits // 8), base)
+    return base if place.lane is None else lower.add(lower.shift("SHL.U32", place.lane, place.shift), base)
 
 
 def _root_words(lower: Lowering, offset: int) -> tuple[Source, Source]:
@@ -253,9 +258,29 @@ def _load(lower: Lowering, instr: Instr) -> None:
     lower.give(instr, *fetch(lower, instr.type, place, int(instr.attr("align"))))
 
 
+def _dot(lower: Lowering, instr: Instr) -> None:
+    """A dot by the port, and its sum added to what there is, in one column."""
+    vector, shared = (_placed(lower, lower.splits.placed[pointer]).where for pointer in lower.splits.dots[instr])
+    assert vector is not None and shared is not None
+    if shared.lane is not None:
+        raise lower.unsupported(instr, "the sequencer has no register left for the address of what a warp shares")
+    total = Word()
+    base = lower.add(shared.base, shared.offset & 0xFFFF_FFFF)
+    load = Access(Memory.SRAM, 32, (), total, location=lower.location, place=vector, warp=base)
+    (result,) = lower.values.words(instr)
+    reads = (Read(total), Read(lower.one(instr.operands[-1])))
+    lower.append(Pe("ADD.F32", reads, result, location=lower.location, loads=(load,)))
+
+
 def _store(lower: Lowering, instr: Instr) -> None:
     value, pointer = instr.operands
     place = pointed(lower, instr, pointer)
+    if value.type.bits == 16 and lower.is_scalar is not None and not lower.places.near:
+        half = half_of(lower, value)
+        step = Access(place.memory, 16, place.address, value=half.source, root=place.root, location=lower.location)
+        step.place, step.part = place.where, half.part
+        lower.append(step)
+        return
     keep(lower, value.type, lower.sources(value), place, int(instr.attr("align")))
 
 
@@ -360,6 +385,7 @@ def _is_space(lower: Lowering, instr: Instr) -> None:
 RULES: Mapping[str, Rule] = {
     "load": _load,
     "store": _store,
+    "dot8_bf16": _dot,
     "fence": _fence,
     "global_addr": _global_addr,
     "ptr_add": _ptr_add,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openrpp.codegen.card.dots import DOT
 from openrpp.codegen.errors import Unsupported
 from openrpp.kir.errors import KirError
 from openrpp.kir.ir import Constant, Instr, Kernel, Module, Value
@@ -47,7 +48,7 @@ def prepared(module: Module, name: str, merge: int = 1, target: str = "ae7100x")
     made.add_kernel(copy)
     try:
         is_ready = _published(copy) if target == "ae7100" else is_ready_for_extensions
-        PassManager([Expand(is_ready)]).run(made)
+        PassManager([Expand(lambda instr: instr.op.name == DOT or is_ready(instr))]).run(made)
     except KirError as error:
         if target == "ae7100":  # `compile` says what the chip lacks of what ae7100x has
             return prepared(module, name, merge)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from openrpp.arch import load
-from openrpp.codegen.card.addresses import split_addresses
+from openrpp.codegen.card.addresses import settle_dots, split_addresses
 from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
 from openrpp.codegen.card.barriers import counted
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item
+from openrpp.codegen.card.fuse import with_loads
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
@@ -32,6 +33,7 @@ from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
 from openrpp.codegen.card.scalar_registers import OutOfScalars
 from openrpp.codegen.card.scheduling import scheduled
 from openrpp.codegen.card.sides import recorded
+from openrpp.codegen.card.sink import sunk
 from openrpp.codegen.card.start import block_shape
 from openrpp.codegen.card.steps import Memory, Word
 from openrpp.codegen.card.text import Text, located
@@ -232,6 +234,7 @@ def _optimised(
                 items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
             needed[:] = needs(items)
             items = without_unused(coalesced(items, flow.scalars))
+            items = sunk(with_loads(items, flow.scalars, wide=not places.near))
             back = _best(items, flow.scalars, threads, places, pairs)
         except Demoted as demoted:
             lanes_only.add(demoted.value)
@@ -360,7 +363,8 @@ def compile(
     needed: list[Need] = []
     threads = block[0] * block[1] * block[2] * kernel.merge
     try:
-        written = _plain(kernel, block, places) if naive else _written(kernel, block, places, needed, names)
+        work = settle_dots(module, kernel, block, places, naive=naive)
+        written = _plain(work, block, places) if naive else _written(work, block, places, needed, names)
     except (NoRoom, Irreducible) as error:
         if published:
             raise Unsupported(f"{error}; the published chip needs better", name, kernel.location) from None

@@ -118,6 +118,10 @@ class _Stretch:
                     self._after(writer[made], node.place, 1)
                 writer[made] = node.place
             item = node.item
+            for load in item.loads if isinstance(item, Pe) else ():
+                if load.memory in store:
+                    self._after(store[load.memory], node.place, 1)
+                loads.setdefault(load.memory, []).append(node.place)
             if isinstance(item, Access | Atomic):
                 if item.memory in store:
                     self._after(store[item.memory], node.place, 1)

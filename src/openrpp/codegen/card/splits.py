@@ -39,3 +39,5 @@ class Splits:
     placed: dict[Instr, Split] = field(default_factory=dict[Instr, Split])
     hidden: set[Instr] = field(default_factory=set[Instr])  # pointers that only accesses use
     basis: dict[Instr, str] = field(default_factory=dict[Instr, str])
+    dots: dict[Instr, tuple[Instr, Instr]] = field(default_factory=dict[Instr, tuple[Instr, Instr]])
+    """Placed pointers of dots that the port does: of the lane's vector, and of what the warp shares."""

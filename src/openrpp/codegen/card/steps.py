@@ -54,6 +54,7 @@ class Where:
         narrow: the lane word is below 2^16, so that its low half can index a gather.
         rows: through the sequential port: () for consecutive elements over the whole block, or strides of the rows and
             planes of the block in elements, (sy, sz): element x + y sy + z sz.
+        offset: bytes that are added, so that accesses near each other share a base.
     """
 
     base: Source
@@ -61,6 +62,7 @@ class Where:
     shift: int = 0
     narrow: bool = False
     rows: tuple[Source, ...] | None = None
+    offset: int = 0
 
 
 @dataclass(slots=True)
@@ -241,12 +243,13 @@ def _moved(place: Where | None, work: Callable[[Source], Source]) -> Where | Non
         return None
     rows = tuple(work(stride) for stride in place.rows) if place.rows is not None else None
     lane = work(place.lane) if place.lane is not None else None
-    return Where(work(place.base), lane, place.shift, place.narrow, rows)
+    return Where(work(place.base), lane, place.shift, place.narrow, rows, place.offset)
 
 
 def operands(step: Step) -> Iterator[Source]:
-    """All operands of a step, its mask included."""
+    """All operands of a step, its mask included; what its own loads bring is none."""
     found: list[Source] = []
+    brought = [load.result for load in step.loads] if isinstance(step, Pe) else []
 
     def note(source: Source) -> Source:
         found.append(source)
@@ -254,4 +257,5 @@ def operands(step: Step) -> Iterator[Source]:
 
     for_each_read(step, note)
     mask = getattr(step, "mask", None)
+    found = [source for source in found if source not in brought] if brought else found
     return iter([*found, mask] if isinstance(mask, Word) else found)

@@ -12,6 +12,7 @@ import numpy as np
 from openrpp.arch import load
 from openrpp.codegen.card.addresses import settle_dots, split_addresses
 from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
+from openrpp.codegen.card.area import placed
 from openrpp.codegen.card.barriers import counted
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
@@ -27,7 +28,7 @@ from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.prologue import set_up
 from openrpp.codegen.card.published.legal import Legal
 from openrpp.codegen.card.published.reasons import Lacking, Need, needs
-from openrpp.codegen.card.published.votes import AREA_TAIL, POLL, prepare_votes
+from openrpp.codegen.card.published.votes import POLL, prepare_votes
 from openrpp.codegen.card.records import Records
 from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
 from openrpp.codegen.card.scalar_registers import OutOfScalars
@@ -44,12 +45,10 @@ from openrpp.isa.program import Kernel as Machine
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.floats import ENCODE
 from openrpp.kir.ir import Instr, Kernel, Module, Value
-from openrpp.kir.layout import private_layout, shared_layout, symbols
 from openrpp.kir.location import Location
 from openrpp.kir.ops.form import Effect
 from openrpp.kir.ops.threads import WARP
 from openrpp.kir.passes.copying import clone_kernel
-from openrpp.kir.types import Space
 
 Triple = tuple[int, int, int]
 Argument = int | float | bytes | np.generic
@@ -151,40 +150,6 @@ class Program:
         stride = self.shared_for(dynamic) // self.kernel.merge
         struct.pack_into("<9I", found, self.places.geometry, *grid, first, 1, 0, row, layer, stride)
         return bytes(found)
-
-
-def _places(module: Module, kernel: Kernel) -> tuple[Places, tuple[str, ...], int, int]:
-    """(places, variables whose addresses are passed, bytes of the area, bytes of shared memory)."""
-    offsets: list[int] = []
-    end = 0
-    for parameter in kernel.params:
-        size, align = (parameter.size, max(parameter.align, 8)) if parameter.is_by_value else (8, 8)
-        offsets.append(-(-end // align) * align)
-        end = offsets[-1] + size
-    end = -(-end // 8) * 8
-    device = tuple(name for name in symbols(kernel) if module.globals[name].space is not Space.SHARED)
-    known = {name: end + 8 * index for index, name in enumerate(device)}
-    end += 8 * len(device)
-    pointers = [offset for offset, param in zip(offsets, kernel.params, strict=True) if param.type.is_pointer]
-    pointers = [offset for offset in pointers if not kernel.params[offsets.index(offset)].is_by_value]
-    biased = {offset: end + 8 * index for index, offset in enumerate((*pointers, *known.values()))}
-    end += 8 * len(biased)
-    shared, private = shared_layout(module, kernel), private_layout(kernel)
-    size = -(-private.size // 16) * 16
-    shared_size = -(-shared.size // 16) * 16
-    is_dynamic = any(module.globals[name].dynamic for name in symbols(kernel))
-    made = Places(
-        dict(shared.offsets),
-        dict(private.offsets),
-        tuple(offsets),
-        known,
-        end,
-        size,
-        shared_size,
-        is_dynamic,
-        biased=biased,
-    )
-    return made, device, end + AREA_TAIL, shared.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +320,7 @@ def compile(
         module = counted(module, name)
     kernel = module.kernels[name]
     _check_merging(kernel, block)
-    places, device, area, _ = _places(module, kernel)
+    places, device, area = placed(module, kernel, _DIRECT - _LEAST_SPARE)
     sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
     spare = min(_MOST_SPARE, max(_LEAST_SPARE, _DIRECT - area // 4))
     places = replace(places, direct=min(area // 4, _DIRECT - spare), near=published, sram=sram, spare=spare)
@@ -368,7 +333,8 @@ def compile(
     except (NoRoom, Irreducible) as error:
         if published:
             raise Unsupported(f"{error}; the published chip needs better", name, kernel.location) from None
-        return replace(compile(given, name, block, naive=True), notes=(f"{PLAIN}: {error}",))
+        plain = compile(given, name, block, naive=True, placement=placement)
+        return replace(plain, notes=(f"{PLAIN}: {error}",))
     text, used = written.text, _spare_words(written.text)
     words = (*PROGRAM_PARAMS, *(f"w{index}" for index in range(places.direct)), *used)
     header = "".join(f".param .u32 {word}\n" for word in words) + written.start

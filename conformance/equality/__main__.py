@@ -21,9 +21,20 @@ from rich.progress import track
 from benchmarks.bars import judge
 from conformance.corpora.__main__ import chosen
 from conformance.equality import report
+from conformance.equality.engines import DIFFERS, FAILED
 from conformance.equality.jobs import Job, Random, Row, corpus_sources, op_batches, own_sources, run
 
-JUDGED = ("differences", "failures", "machine_share", "columns_off", "cycles_off", "compile_median", "compile_most")
+JUDGED = (
+    "differences",
+    "failures",
+    "machine_share",
+    "columns_off",
+    "cycles_off",
+    "lifted_columns_off",
+    "lifted_cycles_off",
+    "compile_median",
+    "compile_most",
+)
 
 
 def main() -> int:
@@ -73,6 +84,11 @@ def _run(jobs: Sequence[Job], workers: int) -> list[Row]:
     )
     for index, rows in progress:
         found[index] = rows
+        for row in rows:
+            for verdict in row.verdicts:
+                if verdict.outcome in (DIFFERS, FAILED):  # at once: the whole run takes minutes
+                    sentence = f"{row.group} {row.program} {row.kernel}: {verdict.way} {verdict.outcome}: {verdict.why}"
+                    print(sentence, file=sys.stderr, flush=True)
     return [row for index in sorted(found) for row in found[index]]
 
 

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.equality.trial import Trial, place
+from conformance.equality.trial import Trial, Triple, place
 from openrpp.codegen import card, host
 from openrpp.codegen.card.prepare import prepared
+from openrpp.codegen.card.program import Program
+from openrpp.codegen.card.records import RECORDS
 from openrpp.codegen.errors import Unsupported
+from openrpp.codegen.lift import LiftedDevice
 from openrpp.kir.interp import Memory, launch
 from openrpp.kir.interp.memory import BASE
 from openrpp.machine import Device, LaunchError
+from openrpp.machine.reference import Order
 
 EQUAL, DIFFERS, REFUSED, FAILED = "equal", "differs", "refused", "failed"
 _TOPS: Final = {2: (0x7C00, 0x7F80), 4: (0x7F80_0000,), 8: (0x7FF0_0000_0000_0000,)}
 """Bits of infinity per width in bytes: what is above them, the sign aside, is a NaN."""
 _SRAM: Final = 0x0400_0000 + 0x1000
 _MOST_THREADS: Final = 8160
+_MOST_WORDS: Final = 1 << 24
+_GAP: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class Way:
-    """How machine code is made and run."""
+    """How machine code is made and run; `lifted` means back in kernel IR, on the native engine."""
 
     name: str
     naive: bool = False
     merged: bool = False
-    order: Any = "column"
+    order: Order = "column"
+    lifted: bool = False
 
 
 WAYS: Final = (
@@ -41,7 +49,12 @@ WAYS: Final = (
     Way("optimised"),
     Way("merged", merged=True),
     Way("random order", order="random"),
+    Way("lifted", lifted=True),
 )
+NOT_MERGED: Final = "nothing to merge"
+TOO_LARGE: Final = "too large to be run by the plain back end each time"
+APART: Final = (NOT_MERGED, TOO_LARGE)
+"""Reasons for which a way does not apply; they count for nothing."""
 
 
 @dataclass
@@ -71,6 +84,7 @@ class Bench:
         self.args, self.widths = place(trial.args, self.memory)
         self.symbols: Mapping[str, int] = self.memory.load(trial.module)
         self.before = self._image()
+        self.programs: dict[tuple[bool, int], tuple[Program, float]] = {}
 
     def _image(self) -> NDArray[np.uint8]:
         items = self.memory.allocations
@@ -156,19 +170,30 @@ def differences(mine: NDArray[np.uint8], theirs: NDArray[np.uint8], width: int) 
 # --- machine code ------------------------------------------------------------------------------------------------
 
 
-def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
+def _compiled(bench: Bench, way: Way) -> tuple[Program, float]:
+    """(program, host seconds that compiling took)."""
     trial = bench.trial
     threads = trial.block[0] * trial.block[1] * trial.block[2]
     merge = min(trial.grid[0], _MOST_THREADS // threads) if way.merged else 1
     if way.merged and merge < 2:
-        raise Unsupported("nothing to merge", trial.symbol, None)
-    begun = time.perf_counter()
-    module = prepared(trial.module, trial.symbol, merge)
-    program = card.compile(module, trial.symbol, trial.block, naive=way.naive)
-    seconds = time.perf_counter() - begun
-    device = Device("ae7100x", order=way.order, max_words=1 << 24)
+        raise Unsupported(NOT_MERGED, trial.symbol, None)
+    if way.naive and sum(1 for _ in trial.module.kernels[trial.symbol].instructions()) > trial.plain_limit:
+        raise Unsupported(TOO_LARGE, trial.symbol, None)
+    if (way.naive, merge) not in bench.programs:
+        begun = time.process_time()
+        module = prepared(trial.module, trial.symbol, merge)
+        program = card.compile(module, trial.symbol, trial.block, naive=way.naive)
+        bench.programs[way.naive, merge] = program, time.process_time() - begun
+    return bench.programs[way.naive, merge]
+
+
+def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
+    trial = bench.trial
+    program, seconds = _compiled(bench, way)
+    merge, records = program.kernel.merge, BASE + bench.before.size + _GAP & -_GAP
+    device = LiftedDevice("ae7100x") if way.lifted else Device("ae7100x", order=way.order, max_words=_MOST_WORDS)
     device.write(BASE, bench.before)
-    area = program.area(trial.grid, bench.args, bench.symbols)
+    area = program.area(trial.grid, bench.args, {**bench.symbols, RECORDS: records}, dynamic=trial.shared_bytes)
     places, end = list[int](), _SRAM
     shared = program.shared_bytes + trial.shared_bytes * merge
     for size in (program.planes_bytes, len(area), shared, program.private_bytes):
@@ -177,18 +202,26 @@ def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
     device.write(places[1], np.frombuffer(area, np.uint8))
     words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
     blocks = (-(-trial.grid[0] // merge), trial.grid[1], trial.grid[2])
-    params = [*places, *words]
+    threads, params = math.prod(trial.block) * merge, [*places, *words]
     figures: dict[str, float] = {"compile": seconds, "columns": program.columns, "words": len(program.machine.words)}
-    figures |= _timed(device, program.machine, blocks, threads * merge, params)
-    report = device.launch(program.machine, blocks, (threads * merge, 1, 1), params)
+    if way.name == "optimised":
+        apart = [(start, start + size) for start, size in zip(places, (program.planes_bytes, len(area)), strict=False)]
+        figures |= _timed(device, program, blocks, threads, params, apart)
+    report = device.launch(program.machine, blocks, (threads, 1, 1), params)
     figures |= {"executed": report.columns, "cycles": report.cycles}
-    return Image(device.read(BASE, bench.before.size, np.uint8), ""), figures
+    output = ""
+    if program.records is not None:
+        content = device.read(records, program.records.bytes, np.uint8).tobytes()
+        output = program.records.read(content, trial.grid, trial.block, bench.memory.text).output
+    return Image(device.read(BASE, bench.before.size, np.uint8), output), figures
 
 
-def _timed(device: Device, machine: Any, blocks: Any, threads: int, params: list[int]) -> dict[str, float]:
+def _timed(
+    device: Device, program: Program, blocks: Triple, threads: int, params: list[int], apart: list[tuple[int, int]]
+) -> dict[str, float]:
     """Columns and cycles without data; nothing for a program whose control depends on data."""
     try:
-        report = device.time(machine, blocks, (threads, 1, 1), params)
+        report = device.time(program.machine, blocks, (threads, 1, 1), params, apart=apart)
     except LaunchError:
         return {}
     return {"walked": report.columns, "cycles without data": report.cycles}

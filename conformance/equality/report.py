@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
 from rich.table import Table
 
-from conformance.equality.engines import DIFFERS, EQUAL, FAILED, REFUSED
+from conformance.equality.engines import APART, DIFFERS, EQUAL, FAILED, REFUSED
 from conformance.equality.jobs import Row
-
-NOTHING = "nothing to merge"
-"""The reason for which a way does not apply; it counts for nothing."""
 
 
 def counts(rows: Sequence[Row]) -> dict[str, dict[str, Counter[str]]]:
@@ -23,7 +20,7 @@ def counts(rows: Sequence[Row]) -> dict[str, dict[str, Counter[str]]]:
     for row in rows:
         group = found.setdefault(row.group, {})
         for verdict in row.verdicts:
-            if verdict.why != NOTHING:
+            if verdict.why not in APART:
                 group.setdefault(verdict.way, Counter())[verdict.outcome] += 1
     return found
 
@@ -61,7 +58,7 @@ def reasons(rows: Sequence[Row]) -> Table:
     for row in rows:
         if row.reason:
             found["not tried", _short(row.reason)] += 1
-        for why in {verdict.why for verdict in row.verdicts if verdict.outcome == REFUSED and verdict.why != NOTHING}:
+        for why in {verdict.why for verdict in row.verdicts if verdict.outcome == REFUSED and verdict.why not in APART}:
             found["refused", _short(why)] += 1
     for (what, why), number in found.most_common():
         table.add_row(str(number), what, why)
@@ -77,10 +74,11 @@ def _short(why: str) -> str:
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:
     """What the bars judge: shares and counts over all kernels that were tried."""
-    verdicts = [verdict for row in rows for verdict in row.verdicts if verdict.why != NOTHING]
+    verdicts = [verdict for row in rows for verdict in row.verdicts if verdict.why not in APART]
     programs = [verdict.figures for verdict in verdicts if "executed" in verdict.figures]
     walked = [item for item in programs if "walked" in item]
     off = [abs(item["cycles without data"] / item["cycles"] - 1) for item in walked if item["cycles"]]
+    lifted = list(_lifted(rows))
     times = [verdict.figures["compile"] for verdict in verdicts if "compile" in verdict.figures]
     tried = [verdict for verdict in verdicts if verdict.way != "native"]
     return {
@@ -91,6 +89,16 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
         "cycles_off": max(off, default=0.0),
         "cycles_off_median": median(off) if off else 0.0,
         "walked_without_data": len(walked),
+        "lifted_columns_off": sum(mine["executed"] != theirs["executed"] for mine, theirs in lifted),
+        "lifted_cycles_off": max((abs(theirs["cycles"] / mine["cycles"] - 1) for mine, theirs in lifted), default=0.0),
         "compile_median": median(times) if times else 0.0,
         "compile_most": max(times, default=0.0),
     }
+
+
+def _lifted(rows: Sequence[Row]) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
+    """Figures of the reference engine, and of the native engine that ran the same program lifted."""
+    for row in rows:
+        found = {verdict.way: verdict.figures for verdict in row.verdicts if "executed" in verdict.figures}
+        if "optimised" in found and "lifted" in found:
+            yield found["optimised"], found["lifted"]

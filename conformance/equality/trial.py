@@ -37,6 +37,7 @@ class Trial:
     block: Triple
     args: Sequence[Argument]
     shared_bytes: int = 0
+    plain_limit: int = 150
     judge: Callable[[NDArray[np.uint8], NDArray[np.uint8]], str] | None = None
 
 

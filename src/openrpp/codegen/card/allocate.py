@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from openrpp.codegen.card.access import Accesses
@@ -57,6 +58,16 @@ class NoRoom(Exception):
     """An item needs more pairs than loops leave it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A label without jumps or other labels behind it so far: its place, its line, and what VAB held before it."""
+
+    label: str
+    place: int
+    line: int
+    passing: set[Word]
+
+
 class Allocator(Accesses):
     """Writes the columns of a line of items. `reserve` pairs stay free of homes, `spare` FRAM words are free."""
 
@@ -95,6 +106,7 @@ class Allocator(Accesses):
         self._outside, self._homes = homes_of(items, known, scalars, pairs, reserve)
         self._pins: dict[str, Word] = {}
         self._old_high = Word()
+        self._head: _Head | None = None
         self._section = list(accumulate((isinstance(item, Label) for item in items), initial=0))
         self._find_uses()
         self._forget()
@@ -129,6 +141,7 @@ class Allocator(Accesses):
 
     def _flush(self) -> None:
         """Close the columns so far."""
+        self._head = None
         self.cost += self.packer.flush() * _TURNS ** min(self._depth, _DEEPEST)
 
     # --- what is where --------------------------------------------------------------------------------------------
@@ -414,6 +427,7 @@ class Allocator(Accesses):
             self._jump(item)
         elif isinstance(item, Label):
             self._flush()
+            self._head = _Head(item.name, self._now, len(self.text.lines), set(self._held[VAB]))
             self.text.place(item.name)
             self._pin(self._now + 1)
             self._forget()
@@ -631,6 +645,8 @@ class Allocator(Accesses):
 
     def _jump(self, item: Jump) -> None:
         """All columns before a jump are closed: what is behind runs only where it is not taken."""
+        head = self._head
+        carried = self._carried(head) if head is not None and item.label == head.label else None
         self._flush()
         if item.condition is None:
             self.text.do(f"JMP {item.label}")
@@ -640,6 +656,21 @@ class Allocator(Accesses):
         else:
             number = 2 * int(self.pairs_of[item.condition][2:])
             self.text.do(f"{'JMPC' if item.when else 'JMPNC'} S{number}, {item.label}")
+        if carried is not None and head is not None:
+            self._carry(carried, head)
+
+    def _carried(self, head: _Head) -> str | None:
+        """The pair whose last copy in a loop's body is left to the next turn, or to what is behind the loop."""
+        needed = {pair for pair, word in self._pins.items() if self._known.needed(word) >> head.place & 1}
+        return self.packer.carry(needed, self._pins.keys() - needed)
+
+    def _carry(self, pair: str, head: _Head) -> None:
+        """VAB takes a value round a loop: it holds it before the first turn and gives it to its pair behind the last."""
+        word = self._pins[pair]
+        if word not in head.passing and self._known.needed(word) >> head.place & 1:
+            self.text.insert(head.line, [f"MOVE.U32 {pair}, {VAB}", "##"])
+            self.text.columns += 1
+        self._copy(VAB, pair)
 
     def _lane_number(self, item: Lane) -> None:
         """The packed thread id of a launch whose blocks are rows is the number of the thread."""

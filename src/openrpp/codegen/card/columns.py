@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from openrpp.codegen.card.registers import BANK, COPIES_PER_BANK
+from openrpp.codegen.card.registers import BANK, COPIES_PER_BANK, HIGH, LOW, VAB
 from openrpp.codegen.card.text import Text
 from openrpp.kir.location import Location
+
+_COPY = re.compile(r"COPY(?:EXT)? VAB, (?P<pair>\w{3})")
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class _Column:
     vector: list[str] = field(default_factory=list[str])
     units: set[str] = field(default_factory=set[str])
     copies: list[str] = field(default_factory=list[str])
+    writes: set[str] = field(default_factory=set[str])
     scalar_places: list[Location | None] = field(default_factory=list["Location | None"])
     vector_places: list[Location | None] = field(default_factory=list["Location | None"])
 
@@ -85,6 +89,7 @@ class Packer:
         column.vector_places += [location] * len(op.vector)
         column.units |= op.units
         column.copies += op.copies
+        column.writes |= op.writes
         self._note(op, place)
         if op.alone:
             self._floor = place + 1
@@ -119,10 +124,7 @@ class Packer:
             return False
         if op.units & column.units:
             return False
-        if not op.copies:
-            return True
-        counts = Counter(BANK[pair] for pair in (*column.copies, *op.copies))
-        return max(counts.values()) <= COPIES_PER_BANK
+        return not op.copies or self._takes(column, *op.copies)
 
     def _note(self, op: Op, place: int) -> None:
         for name in op.reads:
@@ -141,6 +143,37 @@ class Packer:
             self._scalar_ready[name] = place + 1
         if op.memory:
             self._memory[op.memory] = max(self._memory.get(op.memory, 0), place)
+
+    def carry(self, pairs: Collection[str], leaving: Collection[str]) -> str | None:
+        """Leave the last copy of a loop's body to its next turn, if the last column is nothing else but one to a pair.
+
+        A copy to a pair that is `leaving` is for what is behind the loop alone.
+        The first column of the next turn reads VAB in place of the pair, and copies it. Gives the pair.
+        """
+        columns = [column for column in self._columns if column.vector]
+        if len(columns) < 2 or len(columns[-1].vector) != 1:
+            return None
+        first, last = columns[0], columns[-1]
+        copy = _COPY.fullmatch(last.vector[0])
+        pair = copy["pair"] if copy else ""
+        if pair in leaving:
+            last.vector.clear()
+            last.vector_places.clear()
+            return pair
+        if pair not in pairs or pair in first.writes or not self._takes(first, pair):
+            return None
+        names = {pair: VAB, LOW[pair]: LOW[VAB], HIGH[pair]: HIGH[VAB]}
+        pattern = re.compile(rf"\b(?:{'|'.join(names)})\b")
+        first.vector = [pattern.sub(lambda found: names[found[0]], text) for text in first.vector]
+        first.vector.append(last.vector.pop())
+        first.vector_places.append(last.vector_places.pop())
+        first.copies.append(pair)
+        return pair
+
+    def _takes(self, column: _Column, *pairs: str) -> bool:
+        """Whether the switch box has room for copies to some pairs."""
+        counts = Counter(BANK[pair] for pair in (*column.copies, *pairs))
+        return max(counts.values(), default=0) <= COPIES_PER_BANK
 
     def flush(self) -> int:
         """Write all columns; how many they are. What has scalar words only joins the next column."""

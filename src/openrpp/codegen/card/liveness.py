@@ -126,26 +126,25 @@ class Liveness:
         runs: list[list[tuple[int, int]]] = [[] for _ in self.words]
         for stretch in self._stretches:
             open_ = dict.fromkeys(_bits(stretch.live_out & (stretch.known_in | stretch.written)), stretch.last)
-            known = _known_at(stretch, self._made)
+            first = self._first_writes(stretch)
             for place in range(stretch.last - 1, stretch.first - 1, -1):
                 made = self._made[place]
                 if made in open_:
                     runs[made].append((place + 1, open_.pop(made)))
                 for word in self._reads[place]:
-                    if word not in open_ and known.get(word, stretch.last) < place:
+                    if word not in open_ and (stretch.known_in >> word & 1 or first.get(word, place) < place):
                         open_[word] = place + 1
             for word, end in open_.items():
                 runs[word].append((stretch.first, end))
         return [_union(spans) for spans in runs]
 
-
-def _known_at(stretch: _Stretch, made: list[int]) -> dict[int, int]:
-    """The first place of a stretch behind which each word may have been written."""
-    found = dict.fromkeys(_bits(stretch.known_in), stretch.first - 1)
-    for place in range(stretch.first, stretch.last):
-        if made[place] >= 0:
-            found.setdefault(made[place], place)
-    return found
+    def _first_writes(self, stretch: _Stretch) -> dict[int, int]:
+        """The place of a stretch that first writes each word."""
+        found: dict[int, int] = {}
+        for place in range(stretch.first, stretch.last):
+            if self._made[place] >= 0:
+                found.setdefault(self._made[place], place)
+        return found
 
 
 def _bits(number: int) -> list[int]:

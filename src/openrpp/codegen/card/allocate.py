@@ -665,7 +665,7 @@ class Allocator(Accesses):
         return self.packer.carry(needed, self._pins.keys() - needed)
 
     def _carry(self, pair: str, head: _Head) -> None:
-        """VAB takes a value round a loop: it holds it before the first turn and gives it to its pair behind the last."""
+        """VAB takes a value round a loop: held before the first turn, given to its pair behind the last."""
         word = self._pins[pair]
         if word not in head.passing and self._known.needed(word) >> head.place & 1:
             self.text.insert(head.line, [f"MOVE.U32 {pair}, {VAB}", "##"])

@@ -38,6 +38,8 @@ from openrpp.kir.ops.threads import WARP
 RULES = {**arithmetic.RULES, **memory.RULES, **atomics.RULES, **threads.RULES}
 
 
+REASONS = {"clock": "it has no count of cycles that a program can read; time its launches instead"}
+"""Why ops are refused that are not merely missing."""
 _ACCESSES = (Effect.LOAD, Effect.STORE, Effect.ATOMIC)
 
 
@@ -319,7 +321,7 @@ class Flow:
             return
         rule = RULES.get(instr.op.name)
         if rule is None:
-            raise self.lower.unsupported(instr)
+            raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
         self.lower.seen = self.sources
         self.lower.whole_warps = self.mask is self._start and math.prod(self.lower.block) % WARP == 0
         rule(self.lower, instr)

@@ -12,6 +12,7 @@ thread, through all of it.
 from __future__ import annotations
 
 from openrpp.codegen.card import arithmetic, atomics, memory
+from openrpp.codegen.card.flow import REASONS
 from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.memory import load_parameter
 from openrpp.codegen.card.order import Segment, sequence
@@ -95,7 +96,7 @@ class Naive(Planes):
         self.lowering.location = self.text.location = instr.location
         rule = RULES.get(instr.op.name)
         if rule is None:
-            raise self.lowering.unsupported(instr)
+            raise self.lowering.unsupported(instr, REASONS.get(instr.op.name, ""))
         rule(self.lowering, instr)
         self._flush()
 

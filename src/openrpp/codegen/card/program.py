@@ -38,6 +38,7 @@ from openrpp.codegen.card.sink import sunk
 from openrpp.codegen.card.start import block_shape
 from openrpp.codegen.card.steps import Memory, Word
 from openrpp.codegen.card.text import Text, located
+from openrpp.codegen.card.transfers import copied
 from openrpp.codegen.card.values import Values, short_values
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
@@ -316,6 +317,7 @@ def compile(
     published = target == PUBLISHED
     given = module
     module, records = (module, None) if published else recorded(module, name)
+    module = module if published else copied(module, name)
     if naive or module.kernels[name].merge > 1:
         module = counted(module, name)
     kernel = module.kernels[name]

@@ -7,6 +7,7 @@ first record. `records.py` reads them.
 
 from __future__ import annotations
 
+from openrpp.codegen.card.indices import thread_number
 from openrpp.codegen.card.records import FIXED_WORDS, HEADER_BYTES, RECORD_BYTES, RECORDS, Print, Records, Stop
 from openrpp.codegen.stops import Why
 from openrpp.kir.build import Builder
@@ -112,7 +113,7 @@ class _Recorder:
         b.cbr(b("icmp", taken, RECORD_BYTES - HEADER_BYTES - size, pred="ule"), fits, full)
         b.at(fits)
         at = b("ptr_add", b("ptr_add", start, taken), HEADER_BYTES)
-        for value in (constant(I32, number + 1), *_who(b), self._epoch(b), _thread(b), *operands):
+        for value in (constant(I32, number + 1), *_who(b), self._epoch(b), thread_number(b), *operands):
             b("store", value, at, align=4)
             at = b("ptr_add", at, value.type.bytes)
         b.br(behind)
@@ -131,12 +132,6 @@ def _last(body: list[Instr]) -> Location | None:
 
 def _who(b: Builder) -> list[Value]:
     return [b("ctaid", axis=axis) for axis in AXES]
-
-
-def _thread(b: Builder) -> Value:
-    x, y, z = (b("tid", axis=axis) for axis in AXES)
-    plane = b("add", y, b("mul", z, b("ntid", axis="y")))
-    return b("add", x, b("mul", plane, b("ntid", axis="x")))
 
 
 def _bits(b: Builder, value: Value) -> list[Value]:

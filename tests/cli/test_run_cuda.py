@@ -102,7 +102,8 @@ def test_json_is_one_document(rpp: Rpp) -> None:
     result = rpp(*RUN, "--kernel", "greet", "--block", "2", "--arg", "true", "--json")
     document = json.loads(result.stdout)
     assert document["report"]["output"] == "hello 0!\nhello 1!\n"
-    assert document["report"]["seconds"] is None and "not known" in document["report"]["seconds_note"]
+    seconds = document["report"]["seconds"]
+    assert 0 < seconds["low"] <= seconds["nominal"] <= seconds["high"] and not document["report"]["seconds_note"]
     assert document["report"]["host_seconds"] > 0 and document["report"]["compile_host_seconds"] > 0
     assert (document["engine"], document["card"], document["outputs"]) == ("native", "ae7100x", [])
 
@@ -112,6 +113,14 @@ def test_what_the_kernel_prints_comes_first(rpp: Rpp, engine: str) -> None:
     result = rpp(*RUN, "--kernel", "greet", "--block", "2", "--arg", "false", "--engine", engine)
     assert result.stdout.startswith("hello 0\nhello 1\nkernel greet\n")
     assert f"({engine} engine on this computer" in result.stdout
+
+
+def test_card_time_is_left_out_on_request(rpp: Rpp) -> None:
+    result = rpp(*RUN, "--kernel", "greet", "--block", "2", "--arg", "true", "--json", "--no-time")
+    report = json.loads(result.stdout)["report"]
+    assert report["seconds"] is None and report["seconds_note"] == "not asked for (--no-time)"
+    program = rpp("run", "add.s", "--block", "2", "--no-time")
+    assert program.exit_code == 2 and "is for CUDA sources" in program.stderr
 
 
 def test_instances_macros_and_standards(rpp: Rpp) -> None:

@@ -85,7 +85,11 @@ kernel @spin(%x: ptr.global) {
 kernel @until(%x: ptr.global) {
 ^entry:
   %t = tid axis=x : i32
-  %o = shl %t, 2:i32 : i32
+  %b = ctaid axis=x : i32
+  %n = ntid axis=x : i32
+  %first = mul %b, %n : i32
+  %i = add %first, %t : i32
+  %o = shl %i, 2:i32 : i32
   %p = ptr_add inbounds %x, %o : ptr.global
   br ^loop
 ^loop:
@@ -193,6 +197,21 @@ def test_a_card_may_put_time_on_its_clock_whichever_engine_runs(engine: str, sto
         spans.append(Event().record(card.default_stream).elapsed(before))
         assert card.untimed == 0
     assert spans[0] == spans[1] and spans[0].nominal > 0
+
+
+def test_the_native_engine_times_control_that_depends_on_data(store: Cache) -> None:
+    values = np.array([1, 0, 7, 1000, 3, 2**31 - 1] * 50, np.int32)
+    found: list[tuple[list[int], Span | None]] = []
+    for card in (Card("ae7100x", "native", timed=True), _card()):
+        x = card.array(values)
+        report = _program(card, store)["until"](3, 100, x)
+        assert report is not None and report.engine == card.engine and card.untimed == 0
+        found.append((x.numpy().tolist(), report.seconds))
+        assert card.memory_info("sram").used == 0
+    assert found[0][0] == found[1][0]
+    native, reference = found[0][1], found[1][1]
+    assert native is not None and reference is not None
+    assert native.nominal == pytest.approx(reference.nominal, rel=0.02)
 
 
 def test_why_there_is_no_card_time(store: Cache) -> None:

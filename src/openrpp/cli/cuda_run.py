@@ -55,6 +55,7 @@ class CudaRequest:
     engine: str
     workers: int | None
     checks: tuple[str, ...]
+    timed: bool
     flags: tuple[str, ...]
 
 
@@ -114,7 +115,7 @@ def get_ready(request: CudaRequest) -> Ready:
 
     for output in request.outputs:
         check_writable(output.file)
-    card = Card(request.arch, request.engine, workers=request.workers)
+    card = Card(request.arch, request.engine, workers=request.workers, timed=request.timed and not request.checks)
     begun, flags = time.perf_counter(), request.flags
     if target_of(card.arch) == PUBLISHED and is_cuda(request.program):
         flags = (*flags, UNFUSED)
@@ -187,6 +188,7 @@ def _referred(reference: Reference, buffers: dict[str, Buffer]) -> int:
 def _launched(request: CudaRequest, ready: Ready) -> Launched:
     from openrpp.cli.progress import BlockProgress
     from openrpp.cuda.staging import check_elements
+    from openrpp.runtime.card_time import CardTime
 
     card, kernel, values = ready.card, ready.kernel, ready.values
     check_elements(kernel, values)
@@ -195,6 +197,8 @@ def _launched(request: CudaRequest, ready: Ready) -> Launched:
         report = function(request.grid, request.block, *values, shared_bytes=request.shared_bytes)
         assert report is not None  # the stream is not captured
         card.synchronize()
+        if not request.timed:
+            report = replace(report, timer=lambda: CardTime(reason="not asked for (--no-time)"))
         return Launched(report, None, report.compile_seconds)
     empty = [arg.name for arg in ready.placed.args if isinstance(arg.value, FilledArray) and arg.value.fill == "empty"]
     with BlockProgress(kernel.name, prod(request.grid)) as progress:

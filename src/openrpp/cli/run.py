@@ -34,8 +34,9 @@ EPILOG = (
 """
     + CUDA_SYNTAX
     + """
-Card time is that of its machine code: of the launch itself with --engine reference, else walked without data, where
-no loop depends on data. What the kernel prints goes to standard output.
+Card time is that of its machine code: of the launch itself with --engine reference, else walked without data; where
+its control depends on data the native engine runs the machine code itself. What the kernel prints goes to standard
+output.
 
 \b
 Examples:
@@ -48,7 +49,7 @@ Examples:
 )
 EXTENDED = "ae7100x"
 """The card that CUDA runs on unless another is asked for: kernels in general need its instructions."""
-CUDA_ONLY = ("args", "shared", "include_dirs", "macros", "standard", "workers")
+CUDA_ONLY = ("timed", "args", "shared", "include_dirs", "macros", "standard", "workers")
 PROGRAM_ONLY = ("tail", "order", "seed", "strict", "max_words")
 
 
@@ -62,6 +63,7 @@ CUDA_OPTIONS = (
     click.option("-I", "include_dirs", multiple=True, metavar="DIR", help="CUDA: folder of headers."),
     click.option("-D", "macros", multiple=True, metavar="NAME[=VALUE]", help="CUDA: a macro."),
     click.option("-std", "--std", "standard", metavar="STANDARD", help="CUDA: language standard, c++17 by default."),
+    click.option("--time/--no-time", "timed", default=True, help="CUDA: work out its card time."),
     click.option("--workers", type=click.IntRange(1), help="CUDA: threads of the native engine, one per core."),
 )  # fmt: skip
 
@@ -127,6 +129,7 @@ def cuda_request(options: Mapping[str, Any], given: Collection[str], engine: str
         engine=options["engine"] or engine,
         workers=options["workers"],
         checks=options["checks"],
+        timed=options["timed"],
         flags=tuple(flags),
     )
 

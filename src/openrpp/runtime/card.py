@@ -57,8 +57,9 @@ class Card:
             reference engine in any case.
         workers: threads of the native engine, one per core by default.
         timed: put the card time of kernels of kernel IR on the clock where another engine than `reference` runs them.
-            Their machine code is compiled and walked for that, which takes host time; otherwise a report does so when
-            its card time is asked for.
+            Their machine code is compiled and walked for that, which takes host time; where its control depends on
+            data, the native engine runs the machine code itself, lifted. Otherwise a report compiles and walks when its
+            card time is asked for.
         strict, order, seed, check, max_words: see `openrpp.machine.Device`.
         keep_timeline: keep every record in `timeline`; a long-running program that only `watch`es may do without.
 

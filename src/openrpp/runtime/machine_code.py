@@ -81,15 +81,14 @@ def run_machine_code(card: Card, call: Call) -> Ran:
             except Fault as fault:
                 raise located(fault, call, found.program) from None
         taken = CardTime(tuple(launches), merge=found.merge, notes=found.notes)
-        told = _told(card, call, found)
-        return Ran(told.output, told.dropped, time.perf_counter() - begun, taken)
+        said = told(card, call, found)
+        return Ran(said.output, said.dropped, time.perf_counter() - begun, taken)
 
 
 def foreseen_time(card: Card, call: Call) -> CardTime:
     """What a launch would take on the card, from its machine code and without data; why that is not known otherwise."""
     try:
-        if target_of(card.arch) == PUBLISHED:
-            _refuse_staging(card, call)
+        refuse_staging(card, call)
         with loaded(card, call) as found:
             launches = tuple(
                 card.device.time(found.program.machine, part.grid, found.block, part.params, apart=apart_of(found))
@@ -97,7 +96,8 @@ def foreseen_time(card: Card, call: Call) -> CardTime:
             )
             return CardTime(launches, merge=found.merge, notes=found.notes)
     except (LaunchError, CodegenError) as error:
-        return CardTime(reason=f"not known: {error.sentence if isinstance(error, CodegenError) else error}")
+        why = error.sentence if isinstance(error, CodegenError) else str(error)
+        return CardTime(reason=f"not known: {why}")
 
 
 def apart_of(found: Loaded) -> list[tuple[int, int]]:
@@ -106,23 +106,24 @@ def apart_of(found: Loaded) -> list[tuple[int, int]]:
     return [(found.planes, found.planes + program.planes_bytes), (found.area, found.area + program.area_bytes)]
 
 
-def _refuse_staging(card: Card, call: Call) -> None:
+def refuse_staging(card: Card, call: Call) -> None:
+    """Raises LaunchError for a launch whose buffers are staged."""
     from openrpp.runtime.staging import needs_staging
 
-    if needs_staging(card, call):
+    if target_of(card.arch) == PUBLISHED and needs_staging(card, call):
         raise LaunchError(f"buffers in DDR are staged through SRAM on {card.arch.name}, which engine 'reference' times")
 
 
-def _told(card: Card, call: Call, found: Loaded) -> Told:
+def told(card: Card, call: Call, found: Loaded) -> Told:
     """What a kernel printed. Raises KernelFault where it stopped."""
     if found.program.records is None:
         return Told("", 0, "", None)
     content = card.device.memory.view(found.records, found.program.records.bytes).tobytes()
     memory = CardMemory(card, call.variables)
-    told = found.program.records.read(content, call.grid, call.block, memory.text)
-    if told.stopped:
-        raise KernelFault(call.name, told.stopped, str(told.location) if told.location else "", told.output)
-    return told
+    said = found.program.records.read(content, call.grid, call.block, memory.text)
+    if said.stopped:
+        raise KernelFault(call.name, said.stopped, str(said.location) if said.location else "", said.output)
+    return said
 
 
 def located(fault: Fault, call: Call, program: Program) -> KernelFault:

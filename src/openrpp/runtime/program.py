@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openrpp.codegen.errors import CodegenError
 from openrpp.isa.suggest import did_you_mean
 from openrpp.kir.ir import Global, Kernel, Module
 from openrpp.kir.types import Space
@@ -20,7 +21,7 @@ from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.clock import Phase
 from openrpp.runtime.compiled import PUBLISHED, target_of
 from openrpp.runtime.costs import LaunchKind, kernel_plan
-from openrpp.runtime.engines import Call, engine_named
+from openrpp.runtime.engines import Call, Ran, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
 from openrpp.runtime.machine_code import foreseen_time
 from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
@@ -130,9 +131,11 @@ class ProgramOperation:
         """Run it now and put it into the schedule; where its card time is not known, only the cost of the launch."""
         call = self.call(card)
         begun = time.perf_counter()
-        ran = engine_named(card.engine)(card, call)
+        foreseen = foreseen_time(card, call) if card.timed and card.engine != "reference" else None
+        ran = _timed_natively(card, call) if foreseen and not foreseen.launches else None
+        ran = ran or engine_named(card.engine)(card, call)
         readied = time.perf_counter() - begun - ran.seconds
-        taken = ran.taken or (foreseen_time(card, call) if card.timed else None)
+        taken = ran.taken or foreseen
         timer = cache(lambda: taken or foreseen_time(card, call))
         report = ProgramReport(
             self.name, call.grid, call.block, card.engine, ran.seconds, readied, ran.output, ran.dropped, timer
@@ -153,6 +156,18 @@ class ProgramOperation:
             plan = kernel_plan(schedule.costs, launch, kind, schedule.hertz)
             works = (schedule.submit(self.name, stream, plan, works),)
         return Frontier(works)
+
+
+def _timed_natively(card: Card, call: Call) -> Ran | None:
+    """Run a kernel whose control depends on data so that its card time is known; None where the engine has no way."""
+    if card.engine != "native":
+        return None
+    from openrpp.runtime.lifted import run_lifted_code
+
+    try:
+        return run_lifted_code(card, call)
+    except (CodegenError, LaunchError):
+        return None
 
 
 Operation = KernelOperation | CopyOperation | ProgramOperation

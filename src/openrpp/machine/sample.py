@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,21 @@ class Total:
         return Traffic(self.passes / times, self.ddr_read / times, self.ddr_written / times)
 
 
+class Seen(NamedTuple):
+    """An access as it happened: addresses of all lanes, those that took part (None for all), words of a dot."""
+
+    op: VectorOp
+    addresses: NDArray[Any]
+    chosen: NDArray[np.bool_] | None
+    length: int
+
+
+def is_seen(op: VectorOp) -> bool:
+    """Whether the addresses of a port operation decide passes."""
+    in_banks = op.form.cost not in (Cost.WARP_VECTOR, Cost.ADDRESS)
+    return in_banks and op.form.slot in (Slot.SEQUENTIAL, Slot.GATHER)
+
+
 class PassSamples(Observer):
     """Mean port passes and DDR bytes of the gather columns of one launch, by their first word and number of lanes.
 
@@ -73,18 +90,23 @@ class PassSamples(Observer):
             self._measure(total, step, lanes, part)
 
     def _measure(self, total: Total, step: Step, lanes: Lanes, part: slice) -> None:
+        seen: list[Seen] = []
+        for op, captured in zip(step.column.port, step.captured, strict=False):
+            if is_seen(op):
+                addresses = self.datapath.addresses(op, lanes, part, captured)
+                seen.append(Seen(op, addresses, self._chosen(op, lanes, part, captured), captured.get("l", 0)))
+        self.add(total, seen)
+
+    def add(self, total: Total, seen: Iterable[Seen]) -> None:
+        """Count the accesses of one execution of a column."""
         paths = {Slot.SEQUENTIAL: 0, Slot.GATHER: 0}
         total.measured += 1
-        for op, captured in zip(step.column.port, step.captured, strict=False):
-            if op.form.slot not in paths or op.form.cost in (Cost.WARP_VECTOR, Cost.ADDRESS):
-                continue
-            addresses = self.datapath.addresses(op, lanes, part, captured)
-            chosen = self._chosen(op, lanes, part, captured)
+        for op, addresses, chosen, length in seen:
             if op.form.cost is Cost.DIRECT:
                 moved = lines(addresses, self.line, chosen) * self.line
                 total.ddr_read += moved if op.form.effect != "store-ddr" else 0
                 total.ddr_written += moved if op.form.effect != "load-ddr" else 0
-            paths[op.form.slot] += self.ports.passes(Access.of(op.form), addresses, captured.get("l", 0), chosen)
+            paths[op.form.slot] += self.ports.passes(Access.of(op.form), addresses, length, chosen)
         total.passes += max(paths.values())
 
     def _chosen(self, op: VectorOp, lanes: Lanes, part: slice, captured: dict[str, int]) -> NDArray[np.bool_] | None:

@@ -16,6 +16,7 @@ from openrpp.codegen.lift.graph import AT_RUN_TIME, READS, SHAPE, WRITES, Graph,
 from openrpp.codegen.lift.lanes import Lanes, Positions
 from openrpp.codegen.lift.port import MA, MB, Memories, Port
 from openrpp.codegen.lift.registers import Registers
+from openrpp.codegen.lift.sampling import Sampling
 from openrpp.isa.form import Kind
 from openrpp.isa.numeric import Numerics
 from openrpp.kir.ir import Value
@@ -46,6 +47,7 @@ class Columns:
     arithmetic: Arithmetic
     memories: Memories
     positions: Positions
+    sampling: Sampling
     terms: frozenset[int] | None
     scalars: Registers
     vectors: Registers
@@ -97,7 +99,7 @@ class Columns:
         self.columns += 1
         lanes = self.positions_at(node.spot)
         kept = lanes.active if self.graph.partial[node.spot.shape] else None
-        writes = self._port(column, lanes, kept)
+        writes = self._port(column, lanes, kept, node.spot.shape.n)
         pe = column.pe
         convergent = pe is not None and pe.form.effect in ("vote", "shuffle")
         result = self._convergent(pe, lanes) if pe and convergent else self._result(pe, lanes)
@@ -107,8 +109,8 @@ class Columns:
         if result is not None and pe is not None:
             self._write(_Write(VA, pe.form.width == 32, result), kept)
 
-    def _port(self, column: ColumnCode, lanes: Lanes, kept: Value | None) -> list[_Write]:
-        """The port's operations in order; what they write beside MA and MB."""
+    def _port(self, column: ColumnCode, lanes: Lanes, kept: Value | None, count: int | None) -> list[_Write]:
+        """The port's operations in order, of `count` lanes if that is known; what they write beside MA and MB."""
         port, warp = Port(self, lanes, self.terms), None
         writes: list[_Write] = []
         for op in column.port:
@@ -133,6 +135,8 @@ class Columns:
                     self._write(write, kept)
                 else:
                     writes.append(write)
+        if count is not None and self.sampling.watches(column):
+            self.sampling.record(column, port, count, lanes.i, self.positions.threads)
         return writes
 
     def _updated(self, op: VectorOp, old: Value, kept: Value | None) -> list[_Write]:

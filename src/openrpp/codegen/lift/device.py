@@ -46,14 +46,17 @@ class LiftedDevice(Device):
         """Run a kernel to its end: arguments and errors as `Device.launch`."""
         launch = prepare(self.card, kernel, grid, block, params, tail)
         bank = self._start(launch)
+        self.samples.reset()
         before = Scratch.of(self.memory)
         ahead = look_ahead(self.card, self.memory, launch, bank)
-        ran = run_lifted(self.card, self.memory, launch, bank, self.lifted_engine, ahead, self.store)
+        samples = self.samples if ahead.watched != frozenset() else None
+        engine = self.lifted_engine
+        ran = run_lifted(self.card, self.memory, launch, bank, engine, ahead, samples=samples, store=self.store)
         if ahead.items is not None:
-            self.timed = Timed(self.card, launch, ahead.items, None)
+            self.timed = Timed(self.card, launch, ahead.items, self.samples)
         else:
             after = before.exchange(self.memory)
-            self.timed = walk(self.card, self.memory, launch, bank, ran.loaded)
+            self.timed = walk(self.card, self.memory, launch, bank, ran.loaded, self.samples)
             after.exchange(self.memory)
         result = report(self.timed, self.engine_name)
         if result.columns != ran.columns:

@@ -34,6 +34,7 @@ from openrpp.codegen.lift.lanes import Positions, threads_for
 from openrpp.codegen.lift.port import Memories
 from openrpp.codegen.lift.program import Lifted, Stop
 from openrpp.codegen.lift.registers import Cell, Registers
+from openrpp.codegen.lift.sampling import Sampling
 from openrpp.codegen.lift.scalar import computed
 from openrpp.codegen.lift.transfer import Region, Transfer
 from openrpp.isa.form import Kind, Op
@@ -59,7 +60,14 @@ class Lifter(Columns):
     """One program on its way to kernel IR."""
 
     def __init__(
-        self, card: Card, code: Code, start: Shape, graph: Graph, least: int, terms: frozenset[int] | None
+        self,
+        card: Card,
+        code: Code,
+        start: Shape,
+        graph: Graph,
+        least: int,
+        terms: frozenset[int] | None,
+        watched: frozenset[int] | None,
     ) -> None:
         self.card = card
         self.code = code
@@ -70,6 +78,7 @@ class Lifter(Columns):
         self.kernel = Kernel(program.NAME, _parameters(card))
         self.named = {param.name: param for param in self.kernel.params}
         self.to = Emitter(self.kernel)
+        self.sampling = Sampling(self.to, watched, self.named)
         self.arithmetic = Arithmetic(self.to, self.numerics)
         self.memories = Memories(self.named["sram"], self.named["ddr"], card.address.sram.value, card.address.ddr.value)
         self.block = threads_for(start, graph.shapes, least)
@@ -520,8 +529,8 @@ def _parameters(card: Card) -> list[Parameter]:
     """What a lifted kernel takes: memories, the bank in use, the state, its room for learned values, the grid."""
     memories = ["sram", *(f"fram{number}" for number in range(card.fram.banks.value)), "pram", "ddr", "bank", "state"]
     return [
-        *(Parameter(PTR_GLOBAL, name) for name in memories),
-        *(Parameter(I32, name) for name in ("room", "grid_x", "grid_y", "grid_z")),
+        *(Parameter(PTR_GLOBAL, name) for name in (*memories, "counts", "addresses")),
+        *(Parameter(I32, name) for name in ("room", "slots", "grid_x", "grid_y", "grid_z")),
     ]
 
 
@@ -579,6 +588,7 @@ def lift(
     *,
     lanes: int = 0,
     terms: frozenset[int] | None = None,
+    watched: frozenset[int] | None = frozenset(),
 ) -> Lifted:
     """A program as kernel IR.
 
@@ -589,6 +599,7 @@ def lift(
         shapes: block shapes (x, y, lanes) that the program sets, where they are known; None for any.
         lanes: most lanes of a block where shapes are not known.
         terms: lengths of its dots, where they are known; None for any.
+        watched: first words of columns whose addresses are to be recorded; None for all that gather.
 
     Raises Unsupported for a setting of the card that no op of the kernel IR follows.
     """
@@ -597,12 +608,13 @@ def lift(
     if shapes is None:
         known.insert(0, start)
     graph = Graph(card, Code(kernel), start, known)
-    made = Lifter(card, graph.code, start, graph, lanes, terms)
+    made = Lifter(card, graph.code, start, graph, lanes, terms, watched)
     lifted = made.run(dispatched=False)
     if Loops(Cfg(lifted)).irreducible:
-        made = Lifter(card, graph.code, start, graph, lanes, terms)
+        made = Lifter(card, graph.code, start, graph, lanes, terms, watched)
         lifted = made.run(dispatched=True)
     module = Module(kernel.name)
     module.add_kernel(lifted)
     PassManager([simplify_cfg, fold_constants, eliminate_dead_code, simplify_cfg]).run(module)
-    return Lifted(module, made.block, start, tuple(known), tuple(made.stops), made.flag_bytes, made.learns)
+    sites = tuple(made.sampling.sites.values())
+    return Lifted(module, made.block, start, tuple(known), tuple(made.stops), made.flag_bytes, made.learns, sites)

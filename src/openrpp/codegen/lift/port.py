@@ -82,6 +82,8 @@ class Port:
         self.lanes = lanes
         self.terms = terms
         self.compared: Value | None = None
+        self.pointers: dict[int, Value] = {}  # by word of the operation
+        self.conditions: dict[int, Value | None] = {}
 
     # --- operands -------------------------------------------------------------------------------------------------
 
@@ -134,6 +136,11 @@ class Port:
 
     def pointer(self, op: VectorOp) -> Value:
         """Where an access goes in each lane."""
+        found = self._pointer(op)
+        self.pointers[op.word] = found
+        return found
+
+    def _pointer(self, op: VectorOp) -> Value:
         to, name = self.to, op.form.name
         sources = [self.source(op, item) for item in op.form.sources]
         if op.form.cost is Cost.DIRECT:
@@ -173,7 +180,9 @@ class Port:
             chosen = self.selected(self.machine.scalar(op.op.values["m"], 16))
         elif "c" in op.form.operands:
             chosen = self.to.test("ne", self.machine.vectors.half(op.op.values["c"]), 0)
-        return self.to.both(chosen, self.lanes.active)
+        chosen = self.to.both(chosen, self.lanes.active)
+        self.conditions[op.word] = chosen
+        return chosen
 
     def selected(self, mask: Value) -> Value:
         """Whether an 8-bit lane mask selects the lane."""
@@ -262,7 +271,8 @@ class Port:
     def dot(self, op: VectorOp, warp: Warp) -> Value:
         """The pattern of a lane's dot with its column: float32 for bf16 words, 32 bits for signed bytes."""
         to = self.to
-        length, lane = self.machine.scalar(op.op.values["l"], 16), self._in_sram(self.machine.vectors.pair(DVA))
+        length, lane = self.machine.scalar(op.op.values["l"], 16), self.pointer(op)
+        self.conditions[op.word] = self.lanes.active
         words = to.wide(length)
         number = self.machine.fault_number(f"{op.form.name} of more words than WARPVEC holds, or of none", op.word)
         if self.terms is not None and self.terms <= {DOT_TERMS}:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from openrpp.codegen.lift.graph import Shape
+from openrpp.codegen.lift.sampling import Site
 from openrpp.kir.ir import Module
 from openrpp.machine.faults import Fault
 
@@ -41,6 +42,7 @@ class Lifted:
         stops: the faults by number.
         flag_bytes: bytes of flags in the state; the log of values learned (32 bits each) follows.
         learns: whether control or scalars depend on data.
+        sites: columns whose addresses are recorded.
     """
 
     module: Module
@@ -50,3 +52,4 @@ class Lifted:
     stops: tuple[Stop, ...]
     flag_bytes: int
     learns: bool
+    sites: tuple[Site, ...] = ()

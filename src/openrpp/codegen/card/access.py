@@ -22,6 +22,7 @@ class Accesses:
     at_use: dict[Word, str]
     pairs_of: dict[Word, str]
     scalars: set[Word]
+    _busy: set[str]
     _old_high: Word
     _pointing: Where | None = None  # where DVA points, as far as that is known
 
@@ -266,17 +267,15 @@ class Accesses:
             self._store(second)
             return
         assert item.result is not None
-        low, high = Op(memory="load"), Op(memory="load")
-        text = self._loaded(first, low)
-        pair = self._free_pair(set())
-        taken = self._loose(1)
-        self._hold(taken, pair)
-        low.writes = frozenset((pair,))
-        low.vector.append(f"{text}{LOW[pair]}")
-        self.packer.add(low)
-        high.writes = frozenset((pair,))
-        high.vector.append(f"{self._loaded(second, high)}{HIGH[pair]}")
-        self.packer.add(high)
+        lanes = [place.lane for place in (item.place, upper) if place.lane is not None]
+        self._busy |= set(self._lanes(*lanes))
+        pair = self._place_for(item.result)
+        self._busy |= {pair}
+        for part, names in ((first, LOW), (second, HIGH)):
+            op = Op(memory="load", writes=frozenset((pair,)))
+            op.vector.append(f"{self._loaded(part, op)}{names[pair]}")
+            self.packer.add(op)
+        self._busy.clear()
         self._made(item.result, pair)
 
     def _extra(self, op: Op, item: Access | Atomic, *sources: Source | None) -> list[str]:

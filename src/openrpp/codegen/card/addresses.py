@@ -84,13 +84,23 @@ class Splitter:
         self._basis: dict[str, Instr] = {}
         self._words: dict[Value, Value] = {}
         self._access: Instr | None = None
+        self._matched = Dots(self.cfg, self.layout, self._polynomials, self.origins)
         self.structure = Structure(self.cfg, self.loops)
         self.structure.decide(lambda value, block: uniformity.seen(value, block) is not Shape.SEQUENCER)
 
     def dots(self) -> dict[Instr, Dot]:
         """Dots that the port can do where all lanes that come to them may take part."""
-        found = Dots(self.cfg, self.layout, self._polynomials, self.origins).found
-        return {instr: dot for instr, dot in found.items() if self._is_shared(instr, dot)}
+        return {instr: dot for instr, dot in self._matched.found.items() if self._is_shared(instr, dot)}
+
+    def _join(self) -> None:
+        """Words of two halves whose places are split, where all lanes may take part."""
+        for instr, loads in self._matched.joined.items():
+            low, high = (load.operands[0] for load in loads)
+            if not (isinstance(low, Instr) and isinstance(high, Instr)) or self._is_masked(self.cfg.definitions[instr]):
+                continue
+            places = [self.found.placed.get(low), self.found.placed.get(high)]
+            if all(place is not None and place.root is None for place in places):
+                self.found.joined[instr] = low, high
 
     def _is_shared(self, instr: Instr, dot: Dot) -> bool:
         block = self.cfg.definitions[instr]
@@ -119,6 +129,7 @@ class Splitter:
         accesses = [(block, instr) for block in self.cfg.order for instr in block.body if _pointer_of(instr)]
         for block, instr in accesses:
             self._split(block, instr)
+        self._join()
         for block in self.cfg.order:
             body = list(self._new.get((block, -1), ()))
             for place, instr in enumerate(block.body):

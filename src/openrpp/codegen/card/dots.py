@@ -48,8 +48,8 @@ class Dots:
         self.polynomials = polynomials
         self.origins = origins
         self.found: dict[Instr, Dot] = {}
-        if layout.extents[0] != WARP:
-            return
+        self.joined: dict[Instr, tuple[Instr, Instr]] = {}
+        """Words that are put together of two loads of 16 bits, low half first."""
         for block in cfg.order:
             loaded: set[Value] = set()  # in this block, and nothing has written since
             for instr in block.body:
@@ -57,8 +57,10 @@ class Dots:
                     loaded.clear()
                 elif instr.effect is Effect.LOAD and not instr.attr("volatile"):
                     loaded.add(instr)
-                elif instr.op.name == DOT:
+                elif instr.op.name == DOT and layout.extents[0] == WARP:
                     self._match(instr, loaded)
+                elif instr.type is I32 and len(found := halves(instr)) == 2 and loaded.issuperset(found):
+                    self.joined[instr] = found[0], found[1]
 
     def _match(self, instr: Instr, loaded: set[Value]) -> None:
         first, second = instr.operands[:_WORDS], instr.operands[_WORDS : 2 * _WORDS]
@@ -77,10 +79,10 @@ class Dots:
 
     def _shared(self, words: list[Value], loaded: set[Value]) -> Value | None:
         """The pointer to eight values, of which neighbouring threads load neighbouring ones."""
-        halves = [half for word in words for half in _halves(word)]
-        if len(halves) != _TERMS or not all(half in loaded for half in halves):
+        parts = [half for word in words for half in halves(word)]
+        if len(parts) != _TERMS or not all(half in loaded for half in parts):
             return None
-        pointers = [half.operands[0] for half in halves]
+        pointers = [half.operands[0] for half in parts]
         if not self._apart(pointers, WARP * I16.bytes):
             return None
         step, _ = self.polynomials.of(pointers[0]).by("x")
@@ -95,7 +97,7 @@ class Dots:
         )
 
 
-def _halves(word: Value) -> list[Instr]:
+def halves(word: Value) -> list[Instr]:
     """The loads of the low and the high half that a word is put together of."""
     if not isinstance(word, Instr) or word.op.name not in ("or", "add"):
         return []

@@ -319,7 +319,8 @@ class Flow:
         if instr.effect is Effect.BLOCK:
             self._barrier(instr)
             return
-        rule = RULES.get(instr.op.name)
+        is_joined = instr in self.lower.splits.joined and self.mask is None
+        rule = memory.joined if is_joined else RULES.get(instr.op.name)
         if rule is None:
             raise self.lower.unsupported(instr, REASONS.get(instr.op.name, ""))
         self.lower.seen = self.sources

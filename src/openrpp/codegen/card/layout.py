@@ -65,9 +65,9 @@ class Layout:
         return poly
 
     def cheapest(self, poly: Poly) -> Poly:
-        """The polynomial in indices or in counters, whichever has fewer terms."""
+        """The polynomial in indices or in counters, whichever has fewer terms; indices are made of counters."""
         other = self.counted(poly)
-        return other if len(other.terms) < len(poly.terms) or set(other.leaves()) == {"lane"} else poly
+        return other if len(other.terms) <= len(poly.terms) else poly
 
     def rows(self, lane: Poly, size: int) -> tuple[Poly, ...] | None:
         """Strides (y, z) in elements of `size` bytes where the elements of a row are neighbours; () where all are.

@@ -113,7 +113,7 @@ def divided(lower: Lowering, value: Source, divisor: int, most: int) -> Source:
     if divisor == 1:
         return value
     numbers = np.arange(most + 1, dtype=np.uint64)
-    for places in range(13, 20):
+    for places in range(13, 32):
         factor = -(-(1 << places) // divisor)
         if most * factor < 1 << 32 and np.array_equal(numbers * factor >> np.uint64(places), numbers // divisor):
             return lower.shift("SHR.U32", lower.multiply(value, factor), places)
@@ -256,6 +256,13 @@ def _load(lower: Lowering, instr: Instr) -> None:
         raise lower.unsupported(instr, LOADED_POINTER)
     place = pointed(lower, instr, instr.operands[0])
     lower.give(instr, *fetch(lower, instr.type, place, int(instr.attr("align"))))
+
+
+def joined(lower: Lowering, instr: Instr) -> None:
+    """A word of two halves that are loaded from places of their own."""
+    low, high = (_placed(lower, lower.splits.placed[pointer]).where for pointer in lower.splits.joined[instr])
+    (result,) = lower.values.words(instr)
+    lower.append(Access(Memory.SRAM, 32, (), result, location=lower.location, place=low, upper=high))
 
 
 def _dot(lower: Lowering, instr: Instr) -> None:

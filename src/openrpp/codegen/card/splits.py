@@ -41,3 +41,5 @@ class Splits:
     basis: dict[Instr, str] = field(default_factory=dict[Instr, str])
     dots: dict[Instr, tuple[Instr, Instr]] = field(default_factory=dict[Instr, tuple[Instr, Instr]])
     """Placed pointers of dots that the port does: of the lane's vector, and of what the warp shares."""
+    joined: dict[Instr, tuple[Instr, Instr]] = field(default_factory=dict[Instr, tuple[Instr, Instr]])
+    """Placed pointers of the low and the high half of words that are put together of two loads."""

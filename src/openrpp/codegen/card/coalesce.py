@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
 from openrpp.codegen.card.liveness import Liveness, loops_of
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, made_at_use
-from openrpp.codegen.card.steps import Access, Atomic, Ballot, Fence, Scalar, Source, Word, for_each_read
+from openrpp.codegen.card.steps import Access, Atomic, Ballot, Fence, Pe, Scalar, Source, Word, for_each_read
+
+_SUMS = ("ADD.F32", "FMA.F32", "HFMA")
 
 
 @dataclass(slots=True)
@@ -47,6 +49,12 @@ def coalesced(items: Sequence[Item], scalars: set[Word]) -> list[Item]:
             needed & bit and (source is None or found(source) is not second) for bit, source in classes[first].writes
         )
 
+    def join(first: Word, second: Word) -> None:
+        if apart(first, second) and apart(second, first):
+            leader[first] = second
+            classes[second].needed |= classes[first].needed
+            classes[second].writes += classes[first].writes
+
     for assign in _by_depth(items):
         source = _copied(assign)
         if source is None or source in fixed or assign.target in fixed:
@@ -54,12 +62,24 @@ def coalesced(items: Sequence[Item], scalars: set[Word]) -> list[Item]:
         first, second = found(source), found(assign.target)
         if first is second or (first in scalars) != (second in scalars) or first not in classes:
             continue
-        if apart(first, second) and apart(second, first):
-            leader[first] = second
-            classes[second].needed |= classes[first].needed
-            classes[second].writes += classes[first].writes
+        join(first, second)
+    for result, total in _sums(items):  # a chain of sums stays in the place of the variable that it goes round in
+        first, second = found(result), found(total)
+        if first is not second and {first, second} <= classes.keys() and len(classes[second].writes) > 1:
+            join(first, second)
     renamed = {word: found(word) for word in leader}
     return [item for item in (_with(item, renamed) for item in items) if not _is_idle(item)]
+
+
+def _sums(items: Sequence[Item]) -> Iterator[tuple[Word, Word]]:
+    """Results of additions in the lanes, and the sum that each adds to."""
+    for item in items:
+        if isinstance(item, Pe) and item.text in _SUMS:
+            brought = [load.result for load in item.loads]
+            totals = [read.source for read in item.reads if isinstance(read.source, Word)]
+            totals = [word for word in totals if word not in brought]
+            if totals:
+                yield item.result, totals[-1]
 
 
 def _copied(item: Item) -> Word | None:

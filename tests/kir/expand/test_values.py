@@ -18,7 +18,7 @@ from openrpp.kir.passes.expand import RULES, Key, is_legal, key_of
 from openrpp.kir.types import F64, I8, I16, I32, I64, Type, parse_type
 from tests.kir.expand.harness import check, rows_of
 
-OPTIONAL: Final = ("mulhi_u", "frcp", "and", "or", "xor")
+OPTIONAL: Final = ("mulhi_u", "frcp", "and", "or", "xor", "fadd", "fsub", "fmul", "fma")
 EXACT: Final = ("fneg", "fabs", "copysign")
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from openrpp.codegen.card import doubles, wide
 from openrpp.codegen.card.lowering import Lowering, Rule
-from openrpp.codegen.card.mixed import mixed_product
-from openrpp.codegen.card.steps import Part, Read, Source
+from openrpp.codegen.card.mixed import half_of, mixed_product
+from openrpp.codegen.card.steps import Read, Source
 from openrpp.kir.ir import Instr
 from openrpp.kir.passes.expand.bounds import most
-from openrpp.kir.types import F32, F64, Type
+from openrpp.kir.types import BF16, F32, F64, Type
 
 _BITWISE = {"and": "AND.U32", "or": "OR.U32", "xor": "XOR.U32"}
 _SHIFTS = {"shl": "SHL.U32", "lshr": "SHR.U32", "ashr": "SAR.S32"}
@@ -105,6 +105,10 @@ def _float_kind(lower: Lowering, instr: Instr, kind: Type) -> str:
 def _float(lower: Lowering, instr: Instr) -> None:
     if instr.type is F64:
         doubles.operation(lower, instr)
+        return
+    if instr.type is BF16:
+        text = f"{_FLOAT.get(instr.op.name, 'FMA')}.F16"
+        wide.operate(lower, instr, text, *(half_of(lower, value) for value in instr.operands))
         return
     if mixed_product(lower, instr):
         return
@@ -205,9 +209,8 @@ def _converted(lower: Lowering, instr: Instr) -> None:
     sign = "S" if instr.op.name in ("sitofp", "fptosi") else "U"
     a, b = (_NAMES[str(kind)] if kind.is_float else sign + _NAMES[str(kind)] for kind in (source, target))
     rounding = ".RN" if (a, b) in (("F32", "F16"), ("F32", "H16")) else ""
-    (read,) = _reads(lower, instr)
-    if source.bits == 16:
-        read = Read(read.source, Part.LOW)
+    (value,) = instr.operands
+    read = half_of(lower, value) if source.bits == 16 else Read(lower.one(value))
     wide.operate(lower, instr, f"CVT.{a}.{b}{rounding}", read)
 
 

@@ -60,6 +60,7 @@ class Lowering:
     is_scalar: Callable[[Source], bool] | None = None  # whether the sequencer holds a word
     splits: Splits = field(default_factory=Splits)
     origins: Origins | None = None
+    loose: dict[Word, Word] = field(default_factory=dict[Word, Word])  # 16 bits, and where more bits are beside them
 
     @property
     def threads(self) -> int:

@@ -4,7 +4,7 @@ extend to does."""
 from __future__ import annotations
 
 from openrpp.codegen.card.lowering import Lowering
-from openrpp.codegen.card.steps import Part, Pe, Read
+from openrpp.codegen.card.steps import Part, Pe, Read, Word
 from openrpp.kir.ir import Constant, Instr, Value
 from openrpp.kir.types import BF16, F32, I32
 
@@ -55,7 +55,8 @@ def half_of(lower: Lowering, value: Value) -> Read:
         if isinstance(whole, Instr) and whole.op.name == "lshr" and _is_number(whole.operands[1], _UP):
             return Read(lower.one(whole.operands[0]), Part.HIGH)
         return Read(lower.one(whole), Part.LOW)
-    return Read(lower.one(source), Part.LOW)
+    found = lower.one(source)
+    return Read(lower.loose.get(found, found) if isinstance(found, Word) else found, Part.LOW)
 
 
 def _is_number(value: Value, number: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openrpp.codegen.card.lowering import Lowering
-from openrpp.codegen.card.steps import Part, Pe, Read, Source
+from openrpp.codegen.card.steps import Part, Pe, Read, Source, Word
 from openrpp.kir.ir import Instr
 
 Two = tuple[Source, Source]
@@ -13,7 +13,11 @@ def operate(lower: Lowering, instr: Instr, text: str, *reads: Read) -> None:
     """A PE operation that gives the result of an instruction."""
     (word,) = lower.values.words(instr)
     if instr.type.bits == 16:  # the high half of a 16-bit result means nothing, that of a value is 0
-        lower.give(instr, lower.both(lower.pe(text, *reads, makes=Part.LOW), 0xFFFF))
+        loose = lower.pe(text, *reads, makes=Part.LOW)
+        cut = lower.both(loose, 0xFFFF)
+        assert isinstance(cut, Word)
+        lower.loose[cut] = loose
+        lower.give(instr, cut)
         return
     lower.append(Pe(text, reads, word, location=lower.location))
 

@@ -67,11 +67,18 @@ def _module(name: str) -> Module:
     return read(compile_file(KERNELS / f"{name}.cu")).module
 
 
-def compiled(source: str, name: str, block: Triple) -> Program:
-    """A kernel with all its buffers in SRAM."""
-    ready = prepared(_module(source), name)
-    pointers = {param.name: Memory.SRAM for param in ready.kernels[name].params if param.type.is_pointer}
-    return card.compile(ready, name, block, placement=pointers)
+def compiled(source: str, name: str, block: Triple, merge: int, far: Sequence[str] = ()) -> Program:
+    """A kernel with its buffers in SRAM, but for some in DDR; `merge` blocks run as one of the card."""
+    ready = prepared(_module(source), name, merge)
+    pointers = [param.name for param in ready.kernels[name].params if param.type.is_pointer]
+    placement = {item: Memory.DDR if item in far else Memory.SRAM for item in pointers}
+    return card.compile(ready, name, block, placement=placement)
+
+
+def _blocks(threads: int) -> tuple[int, int]:
+    """(threads, blocks): a block of the card as CUDA blocks, which have up to 1024 threads."""
+    best = max(size for size in range(32, 1025, 32) if threads % size == 0)
+    return best, threads // best
 
 
 def launch(device: Device, program: Program, grid: Triple, args: Sequence[Any]) -> LaunchReport:
@@ -83,7 +90,8 @@ def launch(device: Device, program: Program, grid: Triple, args: Sequence[Any]) 
     device.write(places[1], np.frombuffer(area, np.uint8))
     words: NDArray[np.uint32] = np.frombuffer(area, np.uint32)[: program.places.direct]
     x, y, z = program.block
-    return device.launch(program.machine, program.blocks(grid), (x * y * z, 1, 1), [*places, *map(int, words)])
+    block = (x * y * z * program.kernel.merge, 1, 1)
+    return device.launch(program.machine, program.blocks(grid), block, [*places, *map(int, words)])
 
 
 def _columns(name: str) -> int:
@@ -111,10 +119,10 @@ def matmul(m: int = 255, k: int = 256, n: int = 256) -> Pair:
     harness = _example("harness")
     device.write(planned.a, example.slabs(harness.bf16(a[None])))
     device.write(planned.b, example.column_tiles(harness.bf16(b[None])))
-    rows = example.rows_per_block(m)
-    program = compiled("matmul", "matmul", (32, rows, 1))
+    rows = max(rows for rows in range(1, 33) if example.rows_per_block(m) % rows == 0)
+    program = compiled("matmul", "matmul", (32, rows, 1), example.rows_per_block(m) // rows)
     args = [planned.a, planned.b, planned.c, k // 32, m, 32 * k, 32 * m]
-    report = launch(device, program, (n // 128, -(-m // rows), 1), args)
+    report = launch(device, program, (-(-m // rows), n // 128, 1), args)
     found = harness.f32(example.unslabbed(device.read(planned.c, m * n, np.uint16), 1, m, n))[0]
     return _pair("matmul", "matmul", outcome.reports, program, [report], np.array_equal(found, outcome.values))
 
@@ -130,8 +138,9 @@ def filtered(height: int = 256, width: int = 384) -> Pair:
     device.write(planned.pixels, example.padded(image))
     taps = planned.launch.params[3]
     device.write(taps, chosen.words)
-    grid, block = (planned.launch.grid[0], 1, 1), planned.launch.block
-    convert, program = (compiled("filter", name, block) for name in ("convert", "filter"))
+    threads, merge = _blocks(planned.launch.block[0])
+    grid = (-(-planned.size // threads), 1, 1)
+    convert, program = (compiled("filter", name, (threads, 1, 1), merge) for name in ("convert", "filter"))
     own = [launch(device, convert, grid, [planned.pixels, planned.work])]
     args = [planned.work, planned.out, taps, pitch, chosen.scale, chosen.bias]
     own.append(launch(device, program, grid, args))
@@ -147,18 +156,39 @@ def fft(batch: int = 448) -> Pair:
     planned, device = example.plan_columns(batch, stages=1), Device("ae7100x")
     device.write(planned.twiddles, example.twiddle_table())
     example.write_planes(device, planned, z)
-    grid, block = planned.launches[0].grid, planned.launches[0].block
-    program = compiled("fft", "fft_stage", block)
+    most = 8160 // planned.pitch
+    program = compiled("fft", "fft_stage", (planned.pitch, 1, 1), 1 << most.bit_length() - 1)
     own: list[LaunchReport] = []
     for stage in range(example.STAGES):
         buffers = (planned.a, planned.b) if stage % 2 == 0 else (planned.b, planned.a)
         args = [*buffers, planned.twiddles, planned.plane // 2, planned.pitch, 1 << stage]
-        own.append(launch(device, program, (grid[0], grid[1], 1), args))
+        own.append(launch(device, program, (example.HALF, 1, 1), args))
     found = example.read_planes(device, planned)
     return _pair("fft", "fft_stage", outcome.reports, program, own, np.array_equal(found, outcome.values))
 
 
-JOBS: tuple[Callable[[], Pair], ...] = (matmul, filtered, fft)
+def decode(n: int = 4096, k: int = 256) -> Pair:
+    """A vector times a matrix of 4-bit weights, which stay in DDR; the hand-written program streams them by DMA."""
+    example = _example("decode")
+    rng = np.random.default_rng(2)
+    weights, x = example.random_weights(rng, n, k), rng.standard_normal(k).astype(np.float32)
+    outcome = example.run(Device("ae7100"), weights, x)
+    planned, device = example.plan(n, k), Device("ae7100x")
+    harness = _example("harness")
+    device.write(planned.weights, example.packed(weights, planned))
+    device.write(planned.x, example.activation_records(harness.bf16(x), planned))
+    sums = compiled("decode", "sums", (planned.launches[0].block[0], 1, 1), 1)
+    own = [launch(device, sums, (1, 1, 1), [planned.x])]
+    threads, merge = _blocks(planned.width)
+    program = compiled("decode", "decode", (threads, 1, 1), merge, far=("weights",))
+    args = [planned.weights, planned.x, planned.y_lo, planned.y_hi, k // example.GROUP, planned.width]
+    own.append(launch(device, program, (merge, 1, 1), args))
+    low, high = (device.read(at, n, np.uint16) for at in (planned.y_lo, planned.y_hi))
+    equal = np.array_equal(harness.joined(low, high), outcome.values)
+    return _pair("decode", "decode", outcome.reports, program, own, equal)
+
+
+JOBS: tuple[Callable[[], Pair], ...] = (matmul, decode, filtered, fft)
 
 
 def pairs() -> list[Pair]:

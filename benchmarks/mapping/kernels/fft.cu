@@ -1,4 +1,4 @@
-// One radix-2 stage of 256-point FFTs down the columns of planes, as examples/fft_stage.s: thread = (FFT, butterfly).
+// One radix-2 stage of 256-point FFTs down the columns of planes, as examples/fft_stage.s: thread = FFT, block = butterfly.
 // A value is four 16-bit words in planes of their own: real low, real high, imaginary low, imaginary high.
 typedef unsigned short word;
 
@@ -14,7 +14,7 @@ static __device__ __forceinline__ void split(word *low, int plane, float value) 
 
 // `run` is 2 to the number of the stage; the table holds real, imaginary, real for each twiddle factor.
 extern "C" __global__ void fft_stage(const word *in, word *out, const float *twiddles, int plane, int pitch, int run) {
-    int x = blockIdx.x * blockDim.x + threadIdx.x, j = blockIdx.y * blockDim.y + threadIdx.y;
+    int x = threadIdx.x, j = blockIdx.x;
     int top = j & -run;
     const word *a = in + j * pitch + x, *b = a + 128 * pitch;
     float ar = joined(a, plane), ai = joined(a + 2 * plane, plane);

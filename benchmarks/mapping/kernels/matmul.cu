@@ -14,9 +14,9 @@ static __device__ __forceinline__ word rounded(float value) {
 }
 
 extern "C" __global__ void matmul(const word *a, const word *b, word *c, int slabs, int m, int b_tile, int c_tile) {
-    int x = threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;
-    b += blockIdx.x * 4 * b_tile;
-    c += blockIdx.x * 4 * c_tile;
+    int x = threadIdx.x, row = blockIdx.x * blockDim.y + threadIdx.y;
+    b += blockIdx.y * 4 * b_tile;
+    c += blockIdx.y * 4 * c_tile;
     float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
     for (int slab = 0; slab < slabs; slab++) {
 #pragma unroll

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from openrpp.codegen import card
+from openrpp.isa.table import decode_form
 from openrpp.kir.interp import launch
 from openrpp.kir.parser import parse_module
 
@@ -56,3 +57,18 @@ def test_transfers_do_what_the_interpreter_does(size: int, skip: int, kind: str,
     for block in range(3):
         part = slice(256 * block, 256 * block + 56)
         assert board.read(places[1], wanted)[part].tolist() == wanted[part].tolist()
+
+
+def test_the_sequencer_starts_transfers_where_it_knows_them() -> None:
+    """Blocks alone: the program starts a transfer of each kind and waits for it. A size from memory is copied."""
+    made = parse_module(TEXT.replace("KIND", "i32"))
+    program = card.compile(expanded(made), "k", (64, 1, 1))
+    forms = [decode_form(word) for word in program.machine.words]
+    assert sum(form is not None and form.effect == "poll" for form in forms) == 4
+    loaded = TEXT.replace("KIND", "i32").replace("stage_in %inside, %source, %n", LOADED)
+    program = card.compile(expanded(parse_module(loaded)), "k", (64, 1, 1))
+    forms = [decode_form(word) for word in program.machine.words]
+    assert not any(form is not None and form.effect == "poll" for form in forms)
+
+
+LOADED = "%m = load %x : i32\n  %less = and %m, 63:i32 : i32\n  stage_in %inside, %source, %less"

@@ -34,15 +34,18 @@ from openrpp.codegen.card.steps import (
     OldHigh,
     Part,
     Pe,
+    Poll,
     Read,
     Scalar,
     Source,
+    Transfer,
     Word,
 )
 from openrpp.codegen.card.text import Text
 
 _FAR = 1 << 30
-_BREAKS = (Label, Jump, Begin, End, Fence, Flag)
+_DMA_WORDS = ("src_lo", "src_hi", "dst_lo", "dst_hi", "len")
+_BREAKS = (Label, Jump, Begin, End, Fence, Flag, Transfer, Poll)
 RESULT = "DS9"
 """Where a scalar result is before it goes to a spare word of FRAM."""
 _TURNS, _DEEPEST = 10, 4
@@ -439,6 +442,12 @@ class Allocator(Accesses):
         elif isinstance(item, Flag):
             self._flush()
             fetch_flag(self.text, self.pairs_of[item.result])
+        elif isinstance(item, Poll):
+            self._flush()
+            self.text.column("POLL.CHN1", "NOP")
+        elif isinstance(item, Transfer):
+            self._flush()
+            self._transfer(item)
         elif isinstance(item, Ballot):
             self._ballot(item)
         elif isinstance(item, Access):
@@ -452,6 +461,14 @@ class Allocator(Accesses):
             self._flush()
             self._change_homes()
             self._depth += 1 if isinstance(item, Begin) else -1
+
+    def _transfer(self, item: Transfer) -> None:
+        """The write of the length starts it."""
+        for source, word in zip((*item.source, *item.target, item.size), _DMA_WORDS, strict=True):
+            op = Op()
+            name = self._scalar(source, op)
+            self.text.do(*op.scalar, f"STGLB.U32 {name}, [dma_ch0_mod1_{word}]")
+        self.text.column("NOP")
 
     def _process(self, item: Pe) -> None:
         self._pe(item.text, item.reads, item.result, item.makes, item.loads)

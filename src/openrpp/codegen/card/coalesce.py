@@ -9,7 +9,19 @@ from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vot
 from openrpp.codegen.card.liveness import Liveness, loops_of
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, made_at_use
-from openrpp.codegen.card.steps import Access, Atomic, Ballot, Fence, Pe, Scalar, Source, Word, for_each_read
+from openrpp.codegen.card.steps import (
+    Access,
+    Atomic,
+    Ballot,
+    Fence,
+    Pe,
+    Poll,
+    Scalar,
+    Source,
+    Transfer,
+    Word,
+    for_each_read,
+)
 
 _SUMS = ("ADD.F32", "FMA.F32", "HFMA")
 
@@ -131,6 +143,6 @@ def _with(item: Item, names: Mapping[Word, Word]) -> Item:
     if isinstance(item, Access | Atomic | Ballot):
         item.mask = item.mask and word(item.mask)
     for_each_read(item, new)
-    if not isinstance(item, Fence) and item.result is not None:
+    if not isinstance(item, Fence | Transfer | Poll) and item.result is not None:
         item.result = word(item.result)
     return item

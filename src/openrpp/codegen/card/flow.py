@@ -21,12 +21,15 @@ from openrpp.codegen.card.steps import (
     Fence,
     Lane,
     Pe,
+    Poll,
     Scalar,
     Source,
     Step,
+    Transfer,
     Word,
     for_each_read,
 )
+from openrpp.codegen.card.transfers import STAGING
 from openrpp.codegen.structure import Entry, Structure
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loop, Loops
@@ -96,6 +99,10 @@ Item = Step | ScalarOp | Assign | Vote | Jump | Label | Begin | End
 
 class Irreducible(Exception):
     """Control flow that does not nest."""
+
+
+class NotForSequencer(Exception):
+    """A transfer whose addresses or size the sequencer does not have."""
 
 
 class Demoted(Exception):
@@ -345,6 +352,9 @@ class Flow:
         if instr.op.name in ("barrier", "grid_barrier"):
             self.items.append(Fence(instr.location))
             return
+        if instr.op.name in STAGING:
+            self._stage(instr)
+            return
         if instr.op.name not in ASKING or (self.lower.places.near and instr.op.name == "barrier_count"):
             raise self.lower.unsupported(instr)
         self.items.append(Fence(instr.location))
@@ -352,6 +362,20 @@ class Flow:
         self.lower.give(instr, self._answer(instr.op.name, asked))
         self._take_steps()
         self._keep_left(instr)
+
+    def _stage(self, instr: Instr) -> None:
+        """Transfers start when all that was stored before is in memory. Raises NotForSequencer."""
+        if instr.op.name == "stage_wait":
+            self.items += [Poll(instr.location), Fence(instr.location)]
+            return
+        target, source, size = ((*self.sources(value), 0)[:2] for value in instr.operands)
+        if not all(isinstance(word, int) or word in self.scalars for word in (*target, *source, *size)):
+            raise NotForSequencer
+        self.items += [
+            Fence(instr.location),
+            Poll(instr.location),
+            Transfer((source[0], source[1]), (target[0], target[1]), size[0], instr.location),
+        ]
 
     def _answer(self, name: str, asked: Source) -> Source:
         """The number of active lanes with a condition, whether all have it or any."""
@@ -593,6 +617,6 @@ _SHORT = 12
 
 def _is_short(items: list[Item]) -> bool:
     """Whether a masked stretch has few columns, and no loop, which may not end where no lane enters it."""
-    if any(isinstance(item, Begin | Fence) for item in items):
+    if any(isinstance(item, Begin | Fence | Transfer) for item in items):
         return False
     return sum(not isinstance(item, ScalarOp | Scalar | Jump | Label) for item in items) <= _SHORT

@@ -16,7 +16,7 @@ from openrpp.codegen.card.area import placed
 from openrpp.codegen.card.barriers import counted
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
-from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item
+from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item, NotForSequencer
 from openrpp.codegen.card.fuse import with_loads
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
@@ -317,7 +317,8 @@ def compile(
     published = target == PUBLISHED
     given = module
     module, records = (module, None) if published else recorded(module, name)
-    module = module if published else copied(module, name)
+    if naive or published or module.kernels[name].merge > 1:
+        module = copied(module, name)
     if naive or module.kernels[name].merge > 1:
         module = counted(module, name)
     kernel = module.kernels[name]
@@ -332,6 +333,8 @@ def compile(
     try:
         work = settle_dots(module, kernel, block, places, naive=naive)
         written = _plain(work, block, places) if naive else _written(work, block, places, needed, names)
+    except NotForSequencer:
+        return compile(copied(given, name), name, block, target=target, pairs=pairs, placement=placement)
     except (NoRoom, Irreducible) as error:
         if published:
             raise Unsupported(f"{error}; the published chip needs better", name, kernel.location) from None

@@ -205,7 +205,24 @@ class Flag:
     location: Location | None = None
 
 
-Step = Pe | Scalar | Access | Atomic | OldHigh | Ballot | Lane | Fence | Flag
+@dataclass(slots=True)
+class Transfer:
+    """The sequencer starts a transfer between two 64-bit addresses, when those before it are done."""
+
+    source: tuple[Source, Source]
+    target: tuple[Source, Source]
+    size: Source
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Poll:
+    """The sequencer waits until transfers are done."""
+
+    location: Location | None = None
+
+
+Step = Pe | Scalar | Access | Atomic | OldHigh | Ballot | Lane | Fence | Flag | Transfer | Poll
 
 
 def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:
@@ -227,6 +244,10 @@ def for_each_read(step: Step, work: Callable[[Source], Source]) -> None:
             _rest_of_atomic(step, work)
     elif isinstance(step, Ballot):
         step.predicate = work(step.predicate)
+    elif isinstance(step, Transfer):
+        step.source = work(step.source[0]), work(step.source[1])
+        step.target = work(step.target[0]), work(step.target[1])
+        step.size = work(step.size)
 
 
 def _rest_of_atomic(step: Atomic, work: Callable[[Source], Source]) -> None:

@@ -1,5 +1,6 @@
-"""Staged transfers as copies by the threads of a block: a rewriting of kernel IR.
+"""Staged transfers as copies by the threads, where the sequencer cannot start them: a rewriting of kernel IR.
 
+It starts them where one CUDA block is the card's, and addresses and size are its own values.
 The threads meet, so that the transfer neither overtakes what was stored before it nor what others still read; then each
 copies its share, in words where addresses and size allow. Waiting for transfers is a barrier.
 """
@@ -13,6 +14,8 @@ from openrpp.kir.passes.copying import clone_kernel
 from openrpp.kir.types import I8, I32, I64, Type
 
 _TRANSFERS = ("stage_in", "stage_out")
+STAGING = (*_TRANSFERS, "stage_wait")
+"""Ops that start transfers or wait for them."""
 
 
 def copied(module: Module, name: str) -> Module:
@@ -28,7 +31,7 @@ def copied(module: Module, name: str) -> Module:
 
 
 def _is_staged(instr: Instr) -> bool:
-    return instr.op.name in (*_TRANSFERS, "stage_wait")
+    return instr.op.name in STAGING
 
 
 def _rewrite(kernel: Kernel, block: Block) -> None:

@@ -168,6 +168,8 @@ def pointed(lower: Lowering, instr: Instr, value: Value) -> Place:
         return _placed(lower, lower.splits.placed[value])
     if lower.places.near or (lower.origins is not None and lower.origins.is_near(value)):
         return Place(lower.sources(value)[:1])
+    if lower.origins is not None and lower.origins.is_mixed(value):
+        raise lower.unsupported(instr, "the pointer may lead to SRAM or to DDR: place the buffers in one of them")
     return _split(lower, value) or Place(lower.sources(value))
 
 

@@ -48,6 +48,12 @@ class Origins:
             return True
         return all(name_of(root) in self._near for root in self.of(value))
 
+    def is_mixed(self, value: Value) -> bool:
+        """Whether a pointer may lead to SRAM or to DDR, which no access reaches both of."""
+        if self._everything or value.type.space in NEAR_SPACES:
+            return False
+        return len({name_of(root) in self._near for root in self.of(value)}) > 1
+
 
 def name_of(root: Value) -> str:
     """The name of the parameter or variable that a root is; empty for other pointers."""

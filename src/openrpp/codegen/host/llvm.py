@@ -116,7 +116,9 @@ def identity(tier: Tier) -> str:
 
 @cache
 def _jit() -> Any:
-    return _binding().create_lljit_compiler()
+    # JITLink lays the parts of an object side by side; the older linker may put them further apart than 2 GB can reach,
+    # which happens where a card's memory lies between free places.
+    return _binding().create_lljit_compiler(use_jit_link=True)
 
 
 class Loaded:

@@ -1,8 +1,8 @@
 """Memory port operations in kernel IR: addresses, loads, stores, atomics, dots.
 
-Addresses of SRAM are 32-bit; an access adds the distance from SRAM's start to the pointer that the kernel gets. Where
-an address is a sum, the part that all lanes share and the part of each lane are added one after the other, in 64 bits:
-the sum is the same for every address inside the memory.
+Addresses of SRAM are 32-bit; an access adds the distance from SRAM's start to the pointer that the kernel gets. The
+lane's part of contiguous and strided accesses is added behind that, in 64 bits, so that rows are seen to be contiguous:
+the lane where it is 0 goes to the base itself, which therefore lies in the memory.
 """
 
 from __future__ import annotations
@@ -155,12 +155,8 @@ class Port:
         base, *more = sources
         if not more:
             return self._in_sram(base)
-        if len(more) == 1 and op.form.effect != "load-byte":  # DVA + immediate
-            return self._in_sram(to.op("add", base, more[0]))
-        if op.form.sources[0] == "DVA":
-            return self._in_sram(to.op("add", base, to.op("shl", *more)))
         index = to.op("shl", *more) if len(more) == 2 else more[0]
-        return to("ptr_add", self._in_sram(base), to.resized(index, I64))
+        return self._in_sram(to.op("add", base, index))
 
     def _in_ddr(self, op: VectorOp, sources: list[Value]) -> Value:
         to, memories = self.to, self.machine.memories

@@ -687,7 +687,10 @@ class Allocator(Accesses):
         if word not in head.passing and self._known.needed(word) >> head.place & 1:
             self.text.insert(head.line, [f"MOVE.U32 {pair}, {VAB}", "##"])
             self.text.columns += 1
-        self._copy(VAB, pair)
+        if self._known.needed(word) >> self._now + 1 & 1:
+            self._copy(VAB, pair)
+        else:
+            self._held[pair] = set()
 
     def _lane_number(self, item: Lane) -> None:
         """The packed thread id of a launch whose blocks are rows is the number of the thread."""

@@ -37,6 +37,7 @@ from openrpp.codegen.card.sides import recorded
 from openrpp.codegen.card.sink import sunk
 from openrpp.codegen.card.start import block_shape
 from openrpp.codegen.card.steps import Memory, Word
+from openrpp.codegen.card.strength import direct_jumps, reduced
 from openrpp.codegen.card.text import Text, located
 from openrpp.codegen.card.transfers import copied
 from openrpp.codegen.card.values import Values, short_values
@@ -199,7 +200,8 @@ def _optimised(
             if places.near:
                 items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
             needed[:] = needs(items)
-            items = without_unused(coalesced(items, flow.scalars))
+            items = direct_jumps(without_unused(coalesced(items, flow.scalars)))
+            items = without_unused(reduced(items, flow.scalars))
             items = sunk(with_loads(items, flow.scalars, wide=not places.near))
             back = _best(items, flow.scalars, threads, places, pairs)
         except Demoted as demoted:

@@ -50,3 +50,8 @@ def test_every_order_of_warps_gives_the_same(order: Any, seed: int) -> None:
 @given(seed=seeds)
 def test_fewer_registers_give_the_same(pairs: int, seed: int) -> None:
     check(seed, 6, naive=False, pairs=pairs, strict=True)
+
+
+def test_nothing_is_left_alive_at_the_end() -> None:
+    """A value that only the last store reads is copied to no register there."""
+    check(100017, 9, naive=False, strict=True)

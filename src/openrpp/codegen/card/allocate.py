@@ -133,6 +133,7 @@ class Allocator(Accesses):
             self.packer.location = getattr(item, "location", None) or self.packer.location
             self._item(item)
             self._check_pointing(item)
+        self.packer.end()
         self._flush()
         return self.text
 

@@ -175,6 +175,18 @@ class Packer:
         counts = Counter(BANK[pair] for pair in (*column.copies, *pairs))
         return max(counts.values(), default=0) <= COPIES_PER_BANK
 
+    def end(self) -> None:
+        """Nothing is behind the last column: what it copies or points to for others goes, for it would be left alive."""
+        columns = [column for column in self._columns if column.vector]
+        if columns:
+            kept = [
+                (text, place)
+                for text, place in zip(columns[-1].vector, columns[-1].vector_places, strict=True)
+                if not text.startswith("COPY") and not text.endswith(", DVA")
+            ]
+            columns[-1].vector = [text for text, _ in kept] or ["NOP"]
+            columns[-1].vector_places = [place for _, place in kept] or [None]
+
     def flush(self) -> int:
         """Write all columns; how many they are. What has scalar words only joins the next column."""
         written = 0

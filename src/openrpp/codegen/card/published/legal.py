@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from openrpp.codegen.card.flow import Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
 from openrpp.codegen.card.lowering import Lowering
 from openrpp.codegen.card.memory import PARAMS, flat
 from openrpp.codegen.card.published import lanes, sequencer
@@ -25,6 +25,7 @@ from openrpp.codegen.card.steps import (
     Access,
     Fence,
     Flag,
+    Lane,
     Memory,
     Part,
     Pe,
@@ -32,7 +33,10 @@ from openrpp.codegen.card.steps import (
     Scalar,
     Source,
     Step,
+    Where,
     Word,
+    for_each_read,
+    operands,
 )
 
 MOST_MASKED: Final = 150
@@ -49,6 +53,8 @@ class Legal:
         self._lower = lowering
         self._x = Expander(lowering, conditions(items))
         self._start: Word | None = None
+        self._variables = {item.target for item in items if isinstance(item, Assign)}
+        self._known: dict[object, Word] = {}  # what the steps of this stretch have made
         for item in _without_needless_votes(items):
             self._take(item)
 
@@ -57,6 +63,9 @@ class Legal:
             self._access(item)
         elif isinstance(item, Vote):
             self._vote(item)
+        elif isinstance(item, Label):
+            self._known.clear()
+            self.items.append(item)
         elif (need := need_of(item)) is None:
             self.items.append(item)
         elif isinstance(item, Pe) and (rule := lanes.RULES.get(item.text)):
@@ -75,10 +84,12 @@ class Legal:
     def _expand(self, item: Pe, rule: Rule) -> None:
         self._lower.location = item.location
         found = rule(self._x, *item.reads)
-        steps = self._steps()
+        steps, copies = self._steps()
+        found = copies.get(found, found) if isinstance(found, Word) else found
         last = steps[-1] if steps else None
         if isinstance(last, Pe) and found is last.result:
             last.result = item.result
+            self._note(last)
         else:
             steps.append(Pe("MOVE.U32", (Read(found),), item.result, location=item.location))
         is_uniform = all(self._is_scalar(read.source) for read in item.reads)
@@ -86,10 +97,25 @@ class Legal:
             stays = is_uniform or step is steps[-1]
             self._take(step if stays else as_scalar(step, self._scalars) or step)
 
-    def _steps(self) -> list[Step]:
-        steps = list(self._lower.steps)
+    def _steps(self) -> tuple[list[Step], dict[Word, Word]]:
+        """The steps that the lowering has collected, without those whose results are known; what those are."""
+        steps: list[Step] = []
+        copies: dict[Word, Word] = {}
+        for step in self._lower.steps:
+            assert isinstance(step, Pe | Lane)
+            for_each_read(step, lambda source: copies.get(source, source) if isinstance(source, Word) else source)
+            if (known := self._known.get(_key(step))) is not None:
+                copies[step.result] = known
+                continue
+            steps.append(step)
+            self._note(step)
         self._lower.steps.clear()
-        return steps
+        return steps, copies
+
+    def _note(self, step: Pe | Lane) -> None:
+        """Its result is known from now on, unless it may change."""
+        if not self._variables.intersection(operands(step)):
+            self._known[_key(step)] = step.result
 
     def _is_scalar(self, source: Source) -> bool:
         return isinstance(source, int) or source in self._scalars
@@ -113,16 +139,14 @@ class Legal:
             assert need is not None
             self._refuse(need)
             return
-        if item.place is not None and (item.bits == 8 or (item.mask is not None and item.value is None)):
-            self._lower.location = item.location
-            item = replace(item, address=(flat(self._lower, item),), place=None)
-            self._take_steps()
-        if item.mask is not None and item.value is None:
-            item = replace(item, address=(self._harmless(item, item.mask),), mask=None)
+        self._lower.location = item.location
         if item.bits == 8 and item.value is not None:
             self._store_byte(item, item.value)
         elif item.bits == 8:
             self._byte(item)
+        elif item.mask is not None and item.value is None:
+            place = Where(self._parameters(), self._taken(self._masked(item, item.mask)))
+            self.items.append(replace(item, address=(), place=place, mask=None))
         else:
             self.items.append(item)
 
@@ -134,62 +158,68 @@ class Legal:
             self.items.append(Scalar(PARAMS, self._start))
         return self._start
 
-    def _harmless(self, item: Access, mask: Word) -> Source:
-        """An address for all lanes."""
+    def _masked(self, item: Access, mask: Word) -> Source:
+        """The distance of an address from the parameter area; none in lanes outside of a mask."""
         start, lower = self._parameters(), self._lower
-        lower.location = item.location
-        (address,) = item.address
-        if self._is_scalar(address):
+        if item.place is None:
+            (address,) = item.address
             distance = lower.sub(address, start)
-            found = lower.add(lower.multiply(lower.number(mask), distance), start)
         else:
-            found = lower.select(mask, address, start)
-        self._take_steps()
-        return found
+            near = replace(item.place, base=lower.sub(item.place.base, start))
+            distance = flat(lower, replace(item, place=near))
+        return lower.both(distance, self._x.negative(lower.number(mask)))
 
-    def _take_steps(self) -> None:
-        for step in self._steps():
+    def _address(self, item: Access) -> Source:
+        """The address of an access as one word."""
+        return item.address[0] if item.place is None else flat(self._lower, item)
+
+    def _harmless(self, item: Access) -> Source:
+        """An address for all lanes."""
+        if item.mask is None:
+            return self._address(item)
+        return self._lower.add(self._masked(item, item.mask), self._parameters())
+
+    def _taken(self, source: Source) -> Source:
+        """Take the steps that make a value; what it is then."""
+        steps, copies = self._steps()
+        for step in steps:
             self._take(as_scalar(step, self._scalars) or step)
+        return copies.get(source, source) if isinstance(source, Word) else source
 
     def _byte(self, item: Access) -> None:
         """A byte as a part of the 16 bits around it."""
         assert item.result is not None
         lower = self._lower
-        lower.location = item.location
-        (address,) = item.address
+        address = self._taken(self._harmless(item))
         down = lower.shift("SHL.U32", lower.both(address, 1), 3)
+        down = self._taken(down)
         both = self._around(item, address)
-        moved = lower.shift("SHR.U32", both, down)
-        self._take_steps()
+        moved = self._taken(lower.shift("SHR.U32", both, down))
         self.items.append(Pe("AND.U32", (Read(moved), Read(0xFF)), item.result, location=item.location))
 
     def _around(self, item: Access, address: Source) -> Word:
         """The 16 bits around a byte."""
-        even = self._lower.both(address, 0xFFFF_FFFE)
-        self._take_steps()
+        even = self._taken(self._lower.both(address, 0xFFFF_FFFE))
         both = Word()
-        self.items.append(replace(item, bits=16, address=(even,), result=both, value=None, mask=None))
+        self.items.append(Access(Memory.SRAM, 16, (even,), both, location=item.location))
         return both
 
     def _store_byte(self, item: Access, value: Source) -> None:
         """Lanes with the first of two bytes change it while no lane changes the other, then those with the other."""
-        lower = self._lower
-        lower.location = item.location
-        (place,) = item.address
-        address = place if item.mask is None else self._harmless(item, item.mask)
-        odd, byte = lower.both(address, 1), lower.both(value, 0xFF)
-        moved = lower.shift("SHL.U32", byte, 8)
-        for mine, changed, kept in ((self._x.opposite(odd), byte, 0xFF00), (odd, moved, 0x00FF)):
-            who = mine if item.mask is None else lower.both(mine, item.mask)
+        lower, location = self._lower, item.location
+        address = self._taken(self._harmless(item))
+        odd, byte = self._taken(lower.both(address, 1)), self._taken(lower.both(value, 0xFF))
+        moved, first = self._taken(lower.shift("SHL.U32", byte, 8)), self._taken(self._x.opposite(odd))
+        for mine, changed, kept in ((first, byte, 0xFF00), (odd, moved, 0x00FF)):
+            who = mine if item.mask is None else self._taken(lower.both(mine, item.mask))
             if who == 0:
                 continue
-            self._take_steps()
-            self.items.append(Fence(item.location))
+            self.items.append(Fence(location))
             old = self._around(item, address)
-            even, new = lower.both(place, 0xFFFF_FFFE), lower.either(lower.both(old, kept), changed)
-            self._take_steps()
+            even = self._taken(lower.both(address, 0xFFFF_FFFE))
+            new = self._taken(lower.either(lower.both(old, kept), changed))
             mask = who if isinstance(who, Word) else None
-            self.items.append(replace(item, bits=16, address=(even,), value=new, mask=mask))
+            self.items.append(Access(Memory.SRAM, 16, (even,), value=new, mask=mask, location=location))
 
     # --- votes ------------------------------------------------------------------------------------------------------
 
@@ -210,6 +240,11 @@ class Legal:
         offset = flag_offset(self._lower.places.geometry)
         self.items.append(ScalarOp("ADD.U32", ((self._parameters(), Part.PAIR), (offset, Part.PAIR)), address))
         return address
+
+
+def _key(step: Pe | Lane) -> object:
+    """What tells two steps with the same result."""
+    return Lane if isinstance(step, Lane) else (step.text, step.reads, step.makes)
 
 
 def _without_needless_votes(items: Sequence[Item]) -> list[Item]:

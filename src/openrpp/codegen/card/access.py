@@ -24,6 +24,7 @@ class Accesses:
     scalars: set[Word]
     _busy: set[str]
     _old_high: Word
+    published: bool
     _pointing: Where | None = None  # where DVA points, as far as that is known
 
     @abstractmethod
@@ -209,6 +210,8 @@ class Accesses:
         masked = f"{LOW[mask]}, " if mask else ""
         op.vector.append(f"STORE{'MASK' if mask else ''}{self._kind(item)} {self._half(item, value)}, {masked}{place}")
         self.packer.add(op)
+        if mask and self.published:
+            self._pointing = None  # the two halves of a word move it on
 
     def _half(self, item: Access, register: str) -> str:
         if item.bits == 32:

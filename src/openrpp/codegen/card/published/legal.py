@@ -145,8 +145,10 @@ class Legal:
         elif item.bits == 8:
             self._byte(item)
         elif item.mask is not None and item.value is None:
-            place = Where(self._parameters(), self._taken(self._masked(item, item.mask)))
-            self.items.append(replace(item, address=(), place=place, mask=None))
+            start, mask = self._parameters(), item.mask
+            place = Where(start, self._taken(self._masked(item, mask)))
+            upper = item.upper and Where(start, self._taken(self._masked(replace(item, place=item.upper), mask)))
+            self.items.append(replace(item, address=(), place=place, upper=upper, mask=None))
         else:
             self.items.append(item)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from openrpp.arch import Card
 from openrpp.codegen.lift import Ran, run_lifted
 from openrpp.codegen.lift.run import Engine
 from openrpp.isa.program import Kernel
@@ -48,7 +49,12 @@ class Twin:
 
 
 def _launched(
-    arch: str, prepared: Callable[[Device], Any], kernel: Kernel, grid: Triple, block: Triple, rest: tuple[Any, ...]
+    arch: str | Card,
+    prepared: Callable[[Device], Any],
+    kernel: Kernel,
+    grid: Triple,
+    block: Triple,
+    rest: tuple[Any, ...],
 ) -> tuple[Device, Launch]:
     device = Device(arch)
     prepared(device)
@@ -65,7 +71,7 @@ def run_twice(
     params: Sequence[int] = (),
     tail: Triple | None = None,
     engine: Engine = "native",
-    arch: str = "ae7100x",
+    arch: str | Card = "ae7100x",
 ) -> Twin:
     """Run on both; `prepared` fills the memory of a card."""
     rest = (tuple(params), tail)

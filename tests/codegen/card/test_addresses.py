@@ -70,6 +70,18 @@ extern "C" __global__ void dot(const uint4 *a, const word *b, float *c, int n) {
     }
     c[y * 32 + x] = sum;
 }
+extern "C" __global__ void scratch(const int *x, int *y, int n) {
+    int a[8], i = threadIdx.x, s = 0;
+    unsigned char c[12];
+    for (int k = 0; k < 8; k++) a[k] = x[i + k];
+    for (int k = 0; k < 12; k++) c[k] = x[i] >> k;
+    for (int k = 0; k < n; k++) {
+        s += a[(k * 3) & 7];
+        if (i & 1) a[k & 7] += c[(i + k) % 12] + c[(k + n) % 12];
+    }
+    for (int k = 0; k < 8; k++) s = s * 3 + a[(k + i) & 7];
+    y[i] = s;
+}
 extern "C" __global__ void either(float *x, float *y, int which) { (which ? x : y)[threadIdx.x] = 1; }
 extern "C" __global__ void far(long long *y, int n) {
     long long sum = 0;
@@ -220,6 +232,30 @@ def test_a_pointer_to_either_memory_is_refused() -> None:
     with pytest.raises(Unsupported, match="may lead to SRAM or to DDR"):
         card.compile(ready, "either", (32, 1, 1), placement={"x": Memory.SRAM})
     card.compile(ready, "either", (32, 1, 1))
+
+
+def scratch(x: np.ndarray[Any, Any], i: int, n: int) -> int:
+    """What thread i of `scratch` computes."""
+    a, c, total = [int(v) for v in x[i : i + 8]], [int(x[i]) >> k & 255 for k in range(12)], 0
+    for k in range(n):
+        total += a[(k * 3) & 7]
+        if i & 1:
+            a[k & 7] += c[(i + k) % 12] + c[(k + n) % 12]
+    for k in range(8):
+        total = total * 3 + a[(k + i) & 7]
+    return total & 0xFFFF_FFFF
+
+
+@pytest.mark.parametrize("naive", [False, True])
+def test_private_arrays_lie_with_the_threads_side_by_side(naive: bool) -> None:
+    program = card.compile(prepared(module(), "scratch"), "scratch", (64, 1, 1), naive=naive)
+    memory = Near(near=False, strict=True)
+    x, y = rng.integers(0, 1000, 100).astype(np.int32), np.zeros(64, np.uint32)
+    a, b = memory.place(x), memory.place(y)
+    memory.board.launch(program, (1, 1, 1), [a, b, 9], {})
+    assert memory.read(b, y).tolist() == [scratch(x, i, 9) for i in range(64)]
+    if not naive:
+        assert "STORECONT.W32" in text(program) and "LOADCONT.W32" in text(program)
 
 
 def test_counters_beyond_32_bits_stay_wide() -> None:

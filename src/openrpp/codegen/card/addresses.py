@@ -49,7 +49,7 @@ def settle_dots(module: Module, kernel: Kernel, shape: Shape3, places: Places, *
     loops = Loops(cfg)
     kept: dict[Instr, Dot] = {}
     if not naive and not loops.irreducible:
-        kept = Splitter(made, shape, places, Uniformity(cfg, loops, able)).dots()
+        kept = Splitter(made, shape, places, Uniformity(cfg, loops, able, offsets=True)).dots()
     expand_dots(module, made, kept)
     return made
 
@@ -60,7 +60,7 @@ def split_addresses(kernel: Kernel, shape: Shape3, places: Places) -> Splits:
     loops = Loops(cfg)
     if loops.irreducible:
         return Splits()
-    return Splitter(kernel, shape, places, Uniformity(cfg, loops, able)).run()
+    return Splitter(kernel, shape, places, Uniformity(cfg, loops, able, offsets=True)).run()
 
 
 class Splitter:
@@ -160,7 +160,9 @@ class Splitter:
         pointer = instr.operands[place - 1]
         near = self.origins.is_near(pointer)
         root = None if near else self.origins.root(pointer)
-        if pointer.type.space is Space.GENERIC or not (near or (root is not None and self._has_root(root))):
+        if pointer.type.space in (Space.GENERIC, Space.PRIVATE) or not (
+            near or (root is not None and self._has_root(root))
+        ):
             return
         poly = self._polynomials.of(pointer)
         if root is not None:

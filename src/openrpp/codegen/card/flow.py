@@ -123,7 +123,9 @@ class Flow:
         self.loops = Loops(self.cfg)
         if self.loops.irreducible:
             raise Irreducible("a jump leads into a loop")
-        self.uniformity = Uniformity(self.cfg, self.loops, lambda instr: able(instr) and instr not in lanes_only)
+        self.uniformity = Uniformity(
+            self.cfg, self.loops, lambda instr: able(instr) and instr not in lanes_only, offsets=True
+        )
         self.lanes_only = lanes_only
         self.structure = Structure(self.cfg, self.loops)
         self.structure.decide(lambda value, block: not self._is_scalar_at(value, block))

@@ -46,6 +46,7 @@ class Place:
     address: Address
     root: tuple[Source, Source] | None = None
     where: Where | None = None  # instead of `address`, which is empty then
+    own: int | None = None  # of private memory: bytes that are added to the address, which counts from its start
 
     @property
     def memory(self) -> Memory:
@@ -54,6 +55,8 @@ class Place:
 
     def moved(self, lower: Lowering, offset: int) -> Place:
         """Some bytes further."""
+        if self.own is not None:
+            return replace(self, own=self.own + offset)
         if not offset:
             return self
         if self.where is not None:
@@ -134,7 +137,7 @@ def fetch(lower: Lowering, kind: Type, place: Place, align: int) -> tuple[Source
     found: list[Source] = [0, 0]
     for offset, bits in _pieces(kind, align):
         result = Word()
-        at = place.moved(lower, offset)
+        at = _reached(lower, place.moved(lower, offset), bits)
         lower.append(Access(at.memory, bits, at.address, result, root=at.root, location=lower.location, place=at.where))
         part: Source = result
         if offset % 4:
@@ -154,16 +157,43 @@ def keep(lower: Lowering, kind: Type, sources: tuple[Source, ...], place: Place,
             value >>= down
         elif down:
             value = lower.shift("SHR.U32", value, down)
-        at = place.moved(lower, offset)
+        at = _reached(lower, place.moved(lower, offset), bits)
         lower.append(
             Access(at.memory, bits, at.address, value=value, root=at.root, location=lower.location, place=at.where)
         )
+
+
+def _reached(lower: Lowering, place: Place, bits: int) -> Place:
+    """Where an access of some bits goes: in private memory, words of the threads lie side by side.
+
+    Word w of thread t is word w T + t of T threads.
+    """
+    if place.own is None:
+        return place
+    (start,), further = place.address, place.own
+    here = lower.add(start, further)
+    word, rest = (here, 0) if bits == 32 else (lower.both(here, 0xFFFF_FFFC), lower.both(here, 3))
+    moved = lower.add(lower.multiply(word, lower.threads), rest)
+    base, number = scalar(lower, PRIVATE), lane_number(lower)
+    if lower.is_scalar is None:
+        return Place((lower.add(lower.add(base, moved), lower.shift("SHL.U32", number, 2)),))
+    if isinstance(moved, int):
+        where = Where(base, number, 2, narrow=True, offset=moved)
+    elif lower.is_scalar(start):
+        where = Where(lower.add(base, moved), number, 2, narrow=True)
+    else:
+        return Place((), None, Where(base, lower.add(moved, lower.shift("SHL.U32", number, 2))))
+    if bits == 32 and not lower.places.near:
+        where = replace(where, lane=None, shift=0, narrow=False, rows=())
+    return Place((), None, where)
 
 
 def pointed(lower: Lowering, instr: Instr, value: Value) -> Place:
     """Where a pointer leads. Raises Unsupported for a generic one, whose space must be known by now."""
     if value.type.space is Space.GENERIC and not lower.places.near:
         raise lower.unsupported(instr, "the space of a generic pointer must be known here")
+    if value.type.space is Space.PRIVATE:
+        return Place(lower.sources(value), own=0)
     if isinstance(value, Instr) and value in lower.splits.placed:
         return _placed(lower, lower.splits.placed[value])
     if lower.places.near or (lower.origins is not None and lower.origins.is_near(value)):
@@ -213,8 +243,13 @@ def _counted(lower: Lowering, rows: tuple[Source, ...], size: int) -> Source:
 def by_lane(lower: Lowering, access: Access) -> None:
     """Turn an access through the sequential port into one at an address per lane, which a mask may go with."""
     assert access.place is not None and access.place.rows is not None
-    lane = _counted(lower, access.place.rows, access.bits // 8)
-    access.place = Where(access.place.base, lane, offset=access.place.offset)
+    place = access.place
+    if not access.place.rows:
+        shift = (access.bits // 8).bit_length() - 1
+        access.place = Where(place.base, lane_number(lower), shift, narrow=True, offset=place.offset)
+    else:
+        lane = _counted(lower, access.place.rows, access.bits // 8)
+        access.place = Where(place.base, lane, offset=place.offset)
 
 
 def flat(lower: Lowering, access: Access) -> Source:
@@ -285,7 +320,7 @@ def _store(lower: Lowering, instr: Instr) -> None:
     value, pointer = instr.operands
     place = pointed(lower, instr, pointer)
     if value.type.bits == 16 and lower.is_scalar is not None and not lower.places.near:
-        half = half_of(lower, value)
+        half, place = half_of(lower, value), _reached(lower, place, 16)
         step = Access(place.memory, 16, place.address, value=half.source, root=place.root, location=lower.location)
         step.place, step.part = place.where, half.part
         lower.append(step)

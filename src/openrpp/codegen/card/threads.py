@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from openrpp.codegen.card.lowering import ALL_ONES, Lowering, Rule
-from openrpp.codegen.card.memory import PRIVATE, divided, group, lane_number, parameter_word, scalar
+from openrpp.codegen.card.memory import divided, group, lane_number, parameter_word, scalar
 from openrpp.codegen.card.steps import Ballot, Fence, Part, Read, Source, Word
 from openrpp.kir.ir import Instr, Value
 from openrpp.kir.ops.threads import AXES, WARP
@@ -80,10 +80,8 @@ def _laneid(lower: Lowering, instr: Instr) -> None:
 
 
 def _local_addr(lower: Lowering, instr: Instr) -> None:
-    places = lower.places
-    own = lower.multiply(lane_number(lower), places.private_size)
-    start = lower.add(scalar(lower, PRIVATE), own)
-    lower.give(instr, lower.add(start, places.private[str(instr.attr("symbol"))]))
+    """A pointer to private memory counts from its start; accesses find the thread's own."""
+    lower.give(instr, lower.places.private[str(instr.attr("symbol"))])
 
 
 # --- warps -------------------------------------------------------------------------------------------------------

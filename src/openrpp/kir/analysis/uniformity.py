@@ -48,9 +48,18 @@ class Uniformity:
     """Classes of all values of a kernel.
 
     `able` says what the sequencer of the target can compute; results of barriers are its own where it says so.
+    `offsets`: an address in private memory is an offset, the same in all threads.
     """
 
-    def __init__(self, cfg: Cfg, loops: Loops | None = None, able: Callable[[Instr], bool] = on_sequencer) -> None:
+    def __init__(
+        self,
+        cfg: Cfg,
+        loops: Loops | None = None,
+        able: Callable[[Instr], bool] = on_sequencer,
+        *,
+        offsets: bool = False,
+    ) -> None:
+        self._offsets = offsets
         self.cfg: Final = cfg
         self.loops: Final = loops or Loops(cfg)
         self.kernel: Final[Kernel] = cfg.kernel
@@ -122,9 +131,9 @@ class Uniformity:
             case Effect.GEOMETRY:
                 return _geometry(instr, merged)
             case Effect.ADDRESS:
-                return (
-                    Shape.LANE if instr.type.space is Space.PRIVATE else _if(instr.type.space is Space.SHARED, merged)
-                )
+                if instr.type.space is Space.PRIVATE:
+                    return Shape.SEQUENCER if self._offsets else Shape.LANE
+                return _if(instr.type.space is Space.SHARED, merged)
             case Effect.LOAD:
                 return _load(instr, operands)
             case Effect.BLOCK:

@@ -64,6 +64,12 @@ extern "C" __global__ void collatz(const int *x, int *out) {
     }
     out[i] = steps;
 }
+extern "C" __global__ void search(const double *sorted, const double *x, int *out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x, found = -1;
+    for (int k = 0; k < n; k++)
+        if (sorted[k] >= x[i]) { found = k; break; }
+    out[i] = found;
+}
 extern "C" __global__ void histogram(const unsigned char *x, int *bins, int n) {
     __shared__ int mine[16];
     if (threadIdx.x < 16) mine[threadIdx.x] = 0;
@@ -132,6 +138,15 @@ def collatz(board: Board, program: Program) -> None:
     assert board.read(b, x).tolist() == [steps(int(v)) for v in x]
 
 
+def search(board: Board, program: Program) -> None:
+    """Lanes leave the loop in different turns, over an edge that passes what the turn gave."""
+    x, ordered, out = rng.normal(size=128), np.sort(rng.normal(size=40)), np.zeros(128, np.int32)
+    places = [board.place(item) for item in (ordered, x, out)]
+    board.launch(program, (2, 1, 1), [*places, 40], {})
+    found = np.searchsorted(ordered, x)
+    assert np.array_equal(board.read(places[2], out), np.where(found < 40, found, -1))
+
+
 def histogram(board: Board, program: Program) -> None:
     x, bins = rng.integers(0, 256, 1000).astype(np.uint8), np.zeros(16, np.int32)
     a, b = board.place(x), board.place(bins)
@@ -165,6 +180,7 @@ CASES: dict[str, tuple[tuple[int, int, int], Check]] = {
     "matmul": ((8, 8, 1), product),
     "tiled": ((8, 8, 1), product),
     "collatz": ((64, 1, 1), collatz),
+    "search": ((64, 1, 1), search),
     "histogram": ((64, 1, 1), histogram),
     "rows": ((32, 1, 1), rows),
     "halves": ((32, 1, 1), halves),

@@ -226,9 +226,14 @@ class Flow:
             self.items.append(Assign(entry, 0))
 
     def _is_direct(self, block: Block) -> bool:
-        """Whether only one edge leads to a block, from the block that it is emitted in."""
+        """Whether only one edge leads to a block, from the block that it is emitted in, and lanes take it at once.
+
+        Out of a divergent loop they take it turn by turn.
+        """
         incoming = self.cfg.incoming[block]
-        return len(incoming) == 1 and self.structure.home[block] is incoming[0][0]
+        if len(incoming) != 1 or self.structure.home[block] is not incoming[0][0]:
+            return False
+        return not self._leaves(incoming[0][0], block)
 
     def _guarded(self, block: Block) -> None:
         kind = self.structure.kind[block]

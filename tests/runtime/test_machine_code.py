@@ -326,3 +326,55 @@ def test_programs_are_kept_between_processes(store: Cache, monkeypatch: pytest.M
     monkeypatch.setattr("openrpp.codegen.card.compile", None)  # nothing is compiled again
     _program(card, store)["turn"](1, 64, x)
     assert np.array_equal(x.numpy(), np.arange(64))
+
+
+WAITING = """module "wait.cu"
+kernel @swap(%x: ptr.global) {
+^entry:
+  %t = tid axis=x : i32
+  %b = ctaid axis=x : i32
+  %e = ctaid axis=y : i32
+  %f = nctaid axis=x : i32
+  %g = nctaid axis=y : i32
+  %row = mul %e, %f : i32
+  %block = add %row, %b : i32
+  %s = mul %block, 32:i32 : i32
+  %i = add %s, %t : i32
+  %all = mul %f, %g : i32
+  %threads = mul %all, 32:i32 : i32
+  %last = sub %threads, 1:i32 : i32
+  %j = sub %last, %i : i32
+  %o = shl %i, 2:i32 : i32
+  %p = shl %j, 2:i32 : i32
+  %at = ptr_add %x, %o : ptr.global
+  %far = ptr_add %x, %p : ptr.global
+  %v = load %far : i32
+  grid_barrier
+  store %v, %at
+  %stop = icmp pred=eq %i, 9999:i32 : i1
+  cbr %stop, ^bad, ^out
+^bad:
+  trap
+  unreachable
+^out:
+  ret
+}
+"""
+
+
+@pytest.mark.parametrize("grid", [(6, 1), (2, 3), (1, 5)])
+def test_blocks_that_wait_for_each_other_run_as_one_block_of_the_card(grid: tuple[int, int]) -> None:
+    card = Card("ae7100x", engine="reference")
+    count = 32 * grid[0] * grid[1]
+    x = card.array(np.arange(count, dtype=np.int32))
+    report = card.program(parse_module(WAITING))["swap"](grid, (32,), x)
+    assert x.numpy().tolist() == list(range(count))[::-1]
+    assert report is not None
+    assert report.seconds is not None
+
+
+def test_blocks_that_wait_for_each_other_must_fit_one_block_of_the_card() -> None:
+    card = Card("ae7100x", engine="reference")
+    x = card.array(np.arange(32 * 300, dtype=np.int32))
+    with pytest.raises(Unsupported, match=r"its 300 blocks of 32 threads wait for each other.* has 8160 threads"):
+        card.program(parse_module(WAITING))["swap"]((30, 10), (32,), x)

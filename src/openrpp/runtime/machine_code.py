@@ -6,13 +6,16 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openrpp.codegen.card import Program
 from openrpp.codegen.card.records import RECORDS, Told
+from openrpp.codegen.card.rows import in_a_row
 from openrpp.codegen.errors import CodegenError, Unsupported
+from openrpp.kir.ir import Module
 from openrpp.machine.faults import Fault, LaunchError
 from openrpp.machine.launch import Triple
 from openrpp.machine.report import LaunchReport
@@ -159,9 +162,10 @@ def loaded(card: Card, call: Call) -> Generator[Loaded]:
 
 
 def _placed(card: Card, call: Call) -> Loaded:
+    call = _as_one_block(call)
     choices, notes = merges(card.arch, call.grid, call.block), list[str]()
-    if any(instr.op.name == "grid_barrier" for instr in call.module.kernels[call.symbol].instructions()):
-        choices = [call.grid[0]]  # its blocks wait for each other
+    if _is_cooperative(call):
+        choices = [call.grid[0]]
     for merge in choices:
         try:
             program = _program(card, call, merge)
@@ -185,6 +189,24 @@ def _placed(card: Card, call: Call) -> Loaded:
                 raise LaunchError(f"kernel {call.name}: {_in_words(program, sizes)}: {error}") from None
             notes.append(f"{merge} blocks are not merged: SRAM has no room for {sum(sizes)} bytes")
     raise AssertionError("the last choice is made or refused")
+
+
+def _is_cooperative(call: Call) -> bool:
+    """Whether its blocks wait for each other, so that all must run as one block of the card."""
+    return any(instr.op.name == "grid_barrier" for instr in call.module.kernels[call.symbol].instructions())
+
+
+def _as_one_block(call: Call) -> Call:
+    """A launch whose blocks can be merged if they must: those that wait for each other lie along x."""
+    x, y, z = call.grid
+    if y * z == 1 or not _is_cooperative(call):
+        return call
+    return replace(call, module=_row(call.module, call.symbol, call.grid), grid=(x * y * z, 1, 1))
+
+
+@lru_cache(maxsize=64)
+def _row(module: Module, symbol: str, grid: Triple) -> Module:
+    return in_a_row(module, symbol, grid)
 
 
 def _reserved(pool: FreeList, sizes: Iterable[int]) -> list[int]:
@@ -239,6 +261,7 @@ def parts(card: Card, call: Call, found: Loaded) -> Iterator[Part]:
 
     Each finds the parameter area filled for it.
     """
+    call = _as_one_block(call)
     program, (columns, rows, layers) = found.program, call.grid
     addresses = {**call.variables, RECORDS: found.records}
     groups, most = -(-columns // found.merge), card.arch.limits.grid.value

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from openrpp.codegen import card
+from openrpp.codegen.card.rows import in_a_row
 from openrpp.codegen.errors import Unsupported
 from openrpp.kir.interp import launch
 from openrpp.kir.parser import parse_module
@@ -182,6 +183,60 @@ def test_blocks_wait_for_the_grid_where_they_run_as_one(naive: bool) -> None:
     """Each block passes another number of barriers of its own in between."""
     compared(GRID, 3, (64, 1, 1), [np.arange(192, dtype=np.uint32), 192], naive, 3)
     compared(GRID, 1, (64, 1, 1), [np.arange(64, dtype=np.uint32), 64], naive, 1)
+
+
+PLACES = """module "m"
+kernel @k(%x: ptr.global) {
+^entry:
+  %t = tid axis=x : i32
+  %bx = ctaid axis=x : i32
+  %by = ctaid axis=y : i32
+  %bz = ctaid axis=z : i32
+  %nx = nctaid axis=x : i32
+  %ny = nctaid axis=y : i32
+  %nz = nctaid axis=z : i32
+  %z1 = mul %bz, %ny : i32
+  %z2 = add %z1, %by : i32
+  %z3 = mul %z2, %nx : i32
+  %block = add %z3, %bx : i32
+  %first = mul %block, 32:i32 : i32
+  %i = add %first, %t : i32
+  %mine = mul %i, 4:i32 : i32
+  %at = ptr_add %x, %mine : ptr.global
+  %flip1 = mul %nx, %ny : i32
+  %flip2 = mul %flip1, %nz : i32
+  %flip3 = mul %flip2, 32:i32 : i32
+  %flip4 = sub %flip3, 1:i32 : i32
+  %other = sub %flip4, %i : i32
+  %theirs = mul %other, 4:i32 : i32
+  %far = ptr_add %x, %theirs : ptr.global
+  %value = load %far : i32
+  grid_barrier
+  %hundred = mul %by, 100:i32 : i32
+  %sum = add %value, %hundred : i32
+  %p = printf format="%d.%d.%d " %bx, %by, %bz : i32
+  store %sum, %at
+  ret
+}
+"""
+
+
+def test_a_grid_of_several_axes_runs_as_a_row_of_blocks() -> None:
+    grid, count = (3, 2, 4), 24
+    made = parse_module(PLACES)
+    wanted = np.arange(32 * count, dtype=np.uint32)
+    output = launch(made, "k", grid, 32, [wanted]).output
+    board = Board()
+    place = board.place(np.arange(32 * count, dtype=np.uint32))
+    program = card.compile(expanded(in_a_row(made, "k", grid), count), "k", (32, 1, 1))
+    board.launch(program, (count, 1, 1), [place], {})
+    assert board.read(place, wanted).tolist() == wanted.tolist()
+    assert board.told.output == output
+
+
+def test_more_blocks_than_one_block_of_the_card_holds_are_refused() -> None:
+    with pytest.raises(Unsupported, match=r"its 128 blocks of 64 threads wait for each other.* has 8160 threads"):
+        card.compile(expanded(parse_module(GRID), 128), "k", (64, 1, 1))
 
 
 def test_a_grid_that_is_no_single_block_is_refused() -> None:

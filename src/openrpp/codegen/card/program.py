@@ -257,6 +257,12 @@ def _published(items: list[Item], scalars: set[Word], lowering: Lowering) -> lis
 def _check_merging(kernel: Kernel, block: Triple) -> None:
     """Whether the blocks that the kernel merges can share a block of the card. Raises Unsupported."""
     threads = block[0] * block[1] * block[2]
+    if threads * kernel.merge > _MOST_THREADS and any(i.op.name == "grid_barrier" for i in kernel.instructions()):
+        sentence = (
+            f"its {kernel.merge} blocks of {threads} threads wait for each other, so they must run as one block of the "
+            f"card, which has {_MOST_THREADS} threads at most"
+        )
+        raise Unsupported(sentence, kernel.name, kernel.location)
     if threads * kernel.merge > _MOST_THREADS:
         sentence = f"{kernel.merge} merged blocks of {threads} threads; a block of the card has {_MOST_THREADS} at most"
         raise Unsupported(sentence, kernel.name, kernel.location)

@@ -53,6 +53,16 @@ def test_json_is_all_that_stands_on_standard_output(rpp: Rpp) -> None:
     assert total["nominal"] == pytest.approx(2 * legs + 25e-6 + document["report"]["seconds"]["nominal"], rel=1e-9)
 
 
+@pytest.mark.parametrize("engine", ["native", "interpreter"])
+def test_programs_run_lifted_with_the_same_card_time(rpp: Rpp, engine: str) -> None:
+    options = ("--in", "src=a.npy", "--out", "dst=b.npy:uint16:1024", "--param", "n=3", "--json")
+    reference, lifted = (json.loads(rpp(*LAUNCH, *options, "--engine", name).stdout) for name in ("reference", engine))
+    np.testing.assert_array_equal(np.load("b.npy"), np.arange(1024) + 3)
+    assert lifted["engine"] == engine and lifted["report"] == reference["report"]
+    refused = rpp(*LAUNCH, *options, "--engine", engine, "--strict")
+    assert refused.exit_code and f"programs on {engine} have none" in refused.stderr
+
+
 def test_an_output_named_as_an_input_reads_the_same_buffer_back(rpp: Rpp) -> None:
     result = rpp(*LAUNCH, "--in", "src=a.npy", "--out", "src=b.npy", "--param", "dst=@src", "--param", "n=0x10")
     assert result.exit_code == 0, result.stderr

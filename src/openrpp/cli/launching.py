@@ -50,7 +50,11 @@ _OPTIONS = (
     click.option(
         "--arch", default="ae7100", help="Preset name or architecture file; by default ae7100, ae7100x for CUDA."
     ),
-    click.option("--engine", help="reference, native or interpreter; by default reference, native for CUDA."),
+    click.option(
+        "--engine",
+        help="reference, native or interpreter; by default reference, native for CUDA. Programs in machine code are "
+        "lifted to kernel IR for the last two.",
+    ),
     click.option("--check", "checks", multiple=True, metavar="NAME[,NAME]", help=CHECKS_HELP),
     click.option("--order", default="column", show_default=True, help=ORDERS_HELP),
     click.option("--seed", default=0, show_default=True, help="Seed of the random orders."),
@@ -155,8 +159,6 @@ def prepare(request: Request, watcher: Callable[[Notice], object] | None = None)
         check_writable(output.file)
     engine = request.engine or ENGINE
     check_engine(engine)
-    if engine != ENGINE:
-        raise InputError(f"--engine {engine}: programs in machine code run on the {ENGINE} engine")
     card = Card(
         request.arch,
         strict=request.strict,
@@ -164,6 +166,7 @@ def prepare(request: Request, watcher: Callable[[Notice], object] | None = None)
         seed=request.seed,
         check=[name for names in request.checks for name in names.split(",")],
         max_words=request.max_words,
+        programs=engine,
     )
     if watcher:
         card.watch(watcher)
@@ -178,7 +181,7 @@ def prepare(request: Request, watcher: Callable[[Notice], object] | None = None)
             first = next(iter(buffers.values()), None)
             shape, dtype = (output.shape, output.dtype) if output.dtype or first is None else (first.shape, first.dtype)
             buffers[output.name] = card.empty(shape, dtype, output.memory or "sram")
-    return Prepared(request, card, function, buffers, _arguments(request, function, buffers))
+    return Prepared(request, card, function, buffers, _arguments(request, function, buffers), engine)
 
 
 def _function(card: Card, request: Request) -> Function:

@@ -53,8 +53,10 @@ class Card:
         arch: a preset's name, an architecture file, or a loaded description.
         engine: which engine carries kernels of kernel IR (CUDA) out: `reference` runs their machine code and needs a
             card with the extensions that it uses (ae7100x has all), `native` compiles them for this host, and
-            `interpreter` is the definition of kernel IR, thread by thread. Programs in machine code run on the
-            reference engine in any case.
+            `interpreter` is the definition of kernel IR, thread by thread.
+        programs: which engine carries programs in machine code out: `reference` is the definition and has all checks;
+            `native` and `interpreter` run them lifted to kernel IR (`openrpp.codegen.lift`), and only the latter finds
+            accesses outside memory.
         workers: threads of the native engine, one per core by default.
         timed: put the card time of kernels of kernel IR on the clock where another engine than `reference` runs them.
             Their machine code is compiled and walked for that, which takes host time; where its control depends on
@@ -83,6 +85,7 @@ class Card:
         keep_timeline: bool = True,
         workers: int | None = None,
         timed: bool = False,
+        programs: str = "reference",
     ) -> None:
         check_engine(engine)
         if workers is not None and workers < 1:
@@ -91,7 +94,11 @@ class Card:
         self.workers = workers
         self.timed = timed
         self.untimed = 0
-        self.device = Device(arch, "reference", strict, order=order, seed=seed, check=check, max_words=max_words)
+        check_engine(programs)
+        if programs == "reference":
+            self.device = Device(arch, "reference", strict, order=order, seed=seed, check=check, max_words=max_words)
+        else:
+            self.device = _lifting(arch, programs, checks=strict or bool(tuple(check)) or order != "column")
         self.arch = self.device.card
         self.timeline: list[Record] = []
         self._watchers: list[Callable[[Notice], object]] = [self._keep] if keep_timeline else []
@@ -246,3 +253,13 @@ def _pools(arch: Arch) -> dict[str, FreeList]:
         "sram": FreeList("SRAM", start, size, sram.alignment.value, sram.guard.value),
         "ddr": FreeList("DDR", address.data.value, end - address.data.value, sram.alignment.value),
     }
+
+
+def _lifting(arch: str | Path | Arch, engine: str, *, checks: bool) -> Device:
+    """A device that lifts programs. Raises LaunchError where checks or an order of warps are asked for."""
+    from openrpp.codegen.lift import LiftedDevice
+    from openrpp.storage import Cache
+
+    if checks:
+        raise LaunchError(f"checks and orders of warps are the reference engine's; programs on {engine} have none")
+    return LiftedDevice(arch, "native" if engine == "native" else "interpreter", Cache())

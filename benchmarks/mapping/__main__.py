@@ -23,6 +23,7 @@ from rich.table import Table
 
 from benchmarks.bars import judge
 from benchmarks.mapping.board import SMALL, Ran, run
+from benchmarks.mapping.byhand import Pair, pairs
 from benchmarks.mapping.prototype import SLACK, Row, prototype
 from benchmarks.mapping.spills import Sized, sized
 from conformance.corpora.__main__ import chosen
@@ -42,17 +43,18 @@ def main() -> int:
         kernels = list(sized(_shown(programs, "corpora")))
     else:
         kernels = []
-    ten = prototype()
+    ten, hand = prototype(), pairs()
     ran = [(run(make, False), run(make, True)) for make in _shown(SMALL, "running")]
-    figures = _figures(ten, ran, kernels)
+    figures = _figures(ten, hand, ran, kernels)
     details = {"prototype": [_row(row) for row in ten], "jobs": [_job(*pair) for pair in ran]}
+    details["by_hand"] = [{**asdict(pair), "over_hand": pair.ratio} for pair in hand]
     details["corpora"] = [asdict(kernel) for kernel in kernels]
     bars = judge("mapping", figures, details)
     if given.json:
         print(json.dumps({"figures": figures, **details}, indent=1))
     else:
         console = Console(width=170)
-        for table in (_prototype(ten), _jobs(ran), *([_corpora(kernels)] if kernels else [])):
+        for table in (_prototype(ten), _by_hand(hand), _jobs(ran), *([_corpora(kernels)] if kernels else [])):
             console.print(table)
         for bar in bars:
             print(bar)
@@ -63,12 +65,14 @@ def _shown(items: Sequence[Any], what: str) -> Any:
     return track(items, what, console=Console(stderr=True), disable=not sys.stderr.isatty())
 
 
-def _figures(ten: list[Row], ran: list[tuple[Ran, Ran]], kernels: list[Sized]) -> dict[str, float]:
+def _figures(ten: list[Row], hand: list[Pair], ran: list[tuple[Ran, Ran]], kernels: list[Sized]) -> dict[str, float]:
     loops = [now / hand for row in ten for now, hand in zip(row.loops, row.job.loops, strict=False)]
     made = [kernel for kernel in kernels if not kernel.refused]
     found: dict[str, float] = {
         "prototype_columns": max(row.columns / row.job.most for row in ten),
         "prototype_loops": max(loops),
+        "over_hand": max(pair.ratio for pair in hand),
+        "wrong_pairs": sum(not pair.equal for pair in hand),
         "wrong_results": sum(one.error > 1 for pair in ran for one in pair),
         "merging_gain": geometric_mean(alone.cycles / merged.cycles for alone, merged in ran if merged.merge > 1),
         "builds_that_differ": len({_digest(seed) for seed in ("1", "2", "random")}) - 1,
@@ -111,6 +115,18 @@ def _prototype(ten: list[Row]) -> Table:
         loops, hand = (" ".join(map(str, item)) for item in (row.loops, row.job.loops))
         verdict = "" if row.met else "MISSED"
         table.add_row(row.job.name, str(row.columns), str(row.job.most), loops, hand, str(row.spills), verdict)
+    return table
+
+
+def _by_hand(hand: list[Pair]) -> Table:
+    table = Table(title="compiled CUDA against hand-written assembly that does the same job")
+    for column in ("job", "columns by hand", "compiled", "cycles by hand", "compiled", "times", "results"):
+        table.add_column(column, justify="left" if column in ("job", "results") else "right")
+    for pair in hand:
+        table.add_row(
+            pair.job, f"{pair.hand_columns:,}", f"{pair.compiled_columns:,}", f"{pair.hand_cycles:,.0f}",
+            f"{pair.compiled_cycles:,.0f}", f"{pair.ratio:.2f}", "equal" if pair.equal else "DIFFER",
+        )  # fmt: skip
     return table
 
 

@@ -8,6 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from openrpp.isa.assembler import assemble
 from openrpp.isa.table import TABLE
 from openrpp.machine import Device, Kernel, LaunchError, MachineError, load_image
 from openrpp.machine.faults import (
@@ -420,3 +421,15 @@ def test_any_words_run_or_fault_and_nothing_else(arch: str, checks: tuple[str, .
         except Exception as error:
             raise AssertionError(f"seed {seed}, program {number}: {[hex(word) for word in words]}") from error
     assert {"ran", "IllegalWord"} <= outcomes
+
+
+def test_a_counter_in_parameter_memory_is_no_loop_without_end() -> None:
+    """The registers are the same at every jump; what is counted lies in a word of the host's."""
+    lines = (
+        "MOVE.U32 0, DS1\nSTGLB.U32 DS1, [cfg_fft_w4_9]\n$loop:\nLDPARAM.U32 [cfg_fft_w4_9], DS0\nMOVE.U32 1, DS1",
+        "ADD.U32 DS0, DS1, DS0\nSTGLB.U32 DS0, [cfg_fft_w4_9]\nMOVE.U32 5, DS1\nCMP.U32.EQ DS0, DS1, S4\nMOVE.U32 0, DS0",
+        "JMPC S4, $out\nJMP $loop\n$out:\nNOP\n##",
+    )
+    device = Device("ae7100")
+    device.launch(assemble("\n".join(lines), "count"))
+    assert device.fram_read(0x800 + 4 * 9, 4) == 5

@@ -418,7 +418,8 @@ class _LoopWatch:
         if self.run.launch.data_words:
             return  # parameter memory changes under the loop: only the word budget can tell
         self.visits[pc] += 1
-        state = (*self.run.scalars.values, len(self.run.outcome.loaded))  # a vote may answer anew
+        stored = self.run.fram.stored.values()  # counters may lie in parameter memory
+        state = (*self.run.scalars.values, len(self.run.outcome.loaded), *stored)  # a vote may answer anew
         if self.states.get(pc) == state:
             raise self.run.fault(RunawayLoop, "the loop came back to this jump with no register changed", pc)
         if self.visits[pc] & (self.visits[pc] - 1) == 0:

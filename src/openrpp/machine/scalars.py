@@ -65,10 +65,11 @@ def compute(op: Op, scalars: Scalars) -> None:
 
 
 class ParameterMemory:
-    """The FRAM bank that a launch reads, and what its STGLB words do."""
+    """The FRAM bank that a launch reads, and what its STGLB words do. `stored` is what the kernel last wrote where."""
 
     def __init__(self, memory: Memory, bank: int) -> None:
         self.bank = bank
+        self.stored: dict[int, int] = {}
         self._words16 = [region.data.view(np.uint16) for region in memory.fram]
 
     @classmethod
@@ -86,6 +87,7 @@ class ParameterMemory:
 
     def store(self, offset: int, width: int, value: int) -> None:
         """Write a word; words from 0x800 on reach every bank."""
+        self.stored[offset] = value
         banks = self._words16 if SHARED_FROM <= offset < _DMA_ADDRESSES[0] else (self._words16[self.bank],)
         for words in banks:
             words[offset // 2] = value & 0xFFFF

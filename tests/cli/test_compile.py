@@ -79,6 +79,28 @@ def test_the_published_chip_as_target(rpp: Rpp) -> None:
     assert row["error"].startswith("k.cu:10: ") and "ae7100x" in row["error"]
 
 
+def test_a_compiled_program_runs_on_its_target(rpp: Rpp) -> None:
+    assert rpp("compile", "k.cu", "--target", "ae7100", "--kernel", "saxpy", "--block", "64").exit_code == 0
+    words = ("--arg", "64", "--arg", "2", "--arg", "x=arange:float32:64:sram", "--arg", "y=ones:float32:64:sram")
+    run = rpp(
+        "run",
+        "k.rpp",
+        "--kernel",
+        "saxpy",
+        "--block",
+        "64",
+        *words,
+        "--out",
+        "y=y.npy",
+        "--json",
+        "--engine",
+        "reference",
+    )
+    assert run.exit_code == 0, run.stderr
+    assert json.loads(run.stdout)["card"] == "ae7100"
+    assert np.load("y.npy").tolist() == [2 * i + 1 for i in range(64)]
+
+
 def test_kernel_ir_assembly_and_columns(rpp: Rpp) -> None:
     kir = rpp("compile", "k.cu", "--kernel", "scale<float>", "--emit", "kir")
     assert list(parse_module(kir.stdout).kernels) == ["_Z5scaleIfEvPT_"]

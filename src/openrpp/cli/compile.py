@@ -106,6 +106,8 @@ def _show(built: Sequence[Built], output: str | None) -> None:
     for item in built:
         if item.answer is not None:
             show(f"{item.name}: {item.answer}")
+        for note in item.program.notes if item.program else ():
+            show(f"{item.name}: {note}")
         if item.error:
             what = "" if _is_refused(item) else f"{item.form.merge if item.form else 1} blocks are not merged: "
             show(f"{item.name}: {what}{item.error}")

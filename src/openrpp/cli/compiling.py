@@ -52,6 +52,7 @@ def _figures(program: Program) -> dict[str, Any]:
         "shared_bytes": program.shared_bytes,
         "private_bytes": program.private_bytes,
         "extensions": list(program.machine.extensions),
+        "notes": list(program.notes),
     }
 
 

@@ -98,6 +98,13 @@ def command(context: click.Context, as_json: bool, **options: Any) -> int:
     return 0
 
 
+def _target(program: str) -> str:
+    """The card that a program is meant for."""
+    from openrpp.runtime.bundle import target_in
+
+    return target_in(program) if program.endswith(COMPILED) else EXTENDED
+
+
 def refuse(context: click.Context, given: Collection[str], names: Iterable[str], why: str) -> None:
     """Raises InputError for an option among `names` that was given."""
     for param in context.command.params:
@@ -125,7 +132,7 @@ def cuda_request(options: Mapping[str, Any], given: Collection[str], engine: str
         grid=options["grid"],
         block=options["block"],
         shared_bytes=options["shared"],
-        arch=options["arch"] if "arch" in given else EXTENDED,
+        arch=options["arch"] if "arch" in given else _target(options["program"]),
         engine=options["engine"] or engine,
         workers=options["workers"],
         checks=options["checks"],

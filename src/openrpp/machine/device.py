@@ -146,14 +146,16 @@ class Device:
         params: Sequence[int] = (),
         tail: Sequence[int] | None = None,
         apart: Sequence[tuple[int, int]] = (),
+        effort: int | None = None,
     ) -> LaunchReport:
         """Card time of a launch without running it: arguments and errors as `launch`; memory is not touched.
 
         Columns and trip counts are exact; votes and addresses that depend on no data are worked out. Gathers at
         data-dependent addresses count as free of bank conflicts; a program whose control depends on data raises
-        LaunchError. `apart` are SRAM ranges (start, end) that hold parameters, or scratch for spilled values.
+        LaunchError. `apart` are SRAM ranges (start, end) that hold parameters, or scratch for spilled values; `effort`
+        limits the columns that are carried out for votes.
         """
-        return report(self.walk(kernel, grid, block, params, tail, apart))
+        return report(self.walk(kernel, grid, block, params, tail, apart, effort))
 
     def walk(
         self,
@@ -163,6 +165,7 @@ class Device:
         params: Sequence[int] = (),
         tail: Sequence[int] | None = None,
         apart: Sequence[tuple[int, int]] = (),
+        effort: int | None = None,
     ) -> Timed:
         """The walked program of a launch that is not run, for reports and traces (`openrpp.machine.timing`)."""
         launch = prepare(self.card, kernel, grid, block, params, tail)
@@ -170,7 +173,7 @@ class Device:
         kept = Scratch.of(self.memory)
         write_parameters(self.memory, launch, bank)
         try:
-            return foreseen(self.card, self.memory, launch, bank, apart)
+            return foreseen(self.card, self.memory, launch, bank, apart, effort)
         except WalkError as error:
             raise LaunchError(f"kernel {kernel.name} cannot be timed without running it: {error}") from None
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from openrpp.arch import Card
 from openrpp.isa.columns import loads, reads
 from openrpp.isa.form import Slot
 from openrpp.isa.numeric import Numerics
+from openrpp.isa.table.port import Lanes
 from openrpp.machine.code import DVA, ColumnCode, VectorOp
 from openrpp.machine.faults import AccessError
 from openrpp.machine.items import WalkError
@@ -38,13 +40,20 @@ class Foresight:
         words: parameter memory as the launch starts, as 16-bit words.
         apart: SRAM ranges (start, end) that hold no data of the launch: what is stored there is stored at scalar
             addresses, as scratch for spilled values and parameters are.
+        effort: columns that may be carried out for votes, None for any number.
 
     Raises CodeError for a program that it cannot follow. `samples` are the port passes of gathers whose addresses
     were known.
     """
 
     def __init__(
-        self, card: Card, memory: Memory, launch: Launch, words: Sequence[int], apart: Sequence[tuple[int, int]] = ()
+        self,
+        card: Card,
+        memory: Memory,
+        launch: Launch,
+        words: Sequence[int],
+        apart: Sequence[tuple[int, int]] = (),
+        effort: int | None = None,
     ) -> None:
         x, y, _ = launch.block
         self.slices = Slices(launch.code, words, lanes_of(x, y, launch.threads), apart)
@@ -56,6 +65,7 @@ class Foresight:
         self.vectors = Vectors(card.limits.threads.value)
         self.path = Datapath(own, Numerics.from_choices(card.choices), self.vectors, str(settings["ben_high_byte"]))
         self.samples = PassSamples(card, self.path)
+        self.effort = effort
         self._most = 0  # lanes of the widest column of the block so far
         self._marked: set[int] = set()  # registers whose values are not known
         self._voted: set[int] = set()  # the same as a vote of the present column sees them
@@ -76,7 +86,11 @@ class Foresight:
 
     def run(self, column: ColumnCode, part: Part, cells: Cells, shape: Shape) -> None:
         """Carry out a part. Raises WalkError."""
-        lanes = lanes_of(*shape)
+        if part.decides and self.effort is not None:
+            self.effort -= 1
+            if self.effort < 0:
+                raise WalkError("its votes take more columns than may be worked out")
+        lanes = _lanes(shape)
         everything = slice(0, lanes.i.size)
         with np.errstate(all="ignore"):
             self._measure(column, cells, shape)
@@ -102,7 +116,7 @@ class Foresight:
         gathers = [op for op in column.port if op.form.slot is Slot.GATHER]
         if not gathers or any(addressing(op) & self._marked for op in gathers):
             return
-        lanes = lanes_of(*shape)
+        lanes = _lanes(shape)
         step = Step(column, tuple(_captured(op, cells) for op in _operations(column)), lanes, 0)
         self.samples.before(step, lanes, slice(0, lanes.i.size))
 
@@ -143,7 +157,7 @@ class Foresight:
         """Whether an access of SRAM meets words that are not known; what it stores is marked or not."""
         if op.form.effect in ("warp-load", "dot", "dot-int8"):
             return bool(self._words.any())  # rare beside votes: no need to look closer
-        lanes = lanes_of(*shape)
+        lanes = _lanes(shape)
         part = slice(0, lanes.i.size)
         offsets = (self.path.addresses(op, lanes, part, captured).astype(np.int64) - self.path.sram_base) >> 1
         if "c" in op.form.operands:
@@ -157,6 +171,11 @@ class Foresight:
             if wide:
                 self._words[offsets + 1] = mark
         return found
+
+
+@lru_cache(maxsize=64)
+def _lanes(shape: Shape) -> Lanes:
+    return lanes_of(*shape)
 
 
 def _operations(column: ColumnCode) -> tuple[VectorOp, ...]:

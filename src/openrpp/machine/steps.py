@@ -187,11 +187,22 @@ class Arithmetic:
         self.width = WIDTHS[op.form.operands["d"].kind]
         # (cell or immediate, width; 0 for an immediate)
         self.sources = tuple((op.values[name], WIDTHS.get(op.form.operands[name].kind, 0)) for name in op.form.sources)
+        # Conditions are 16 bits wide, and code works on the pairs that they are the low half of.
+        self.by_halves = self.width == 32 and self.name[0] in ("AND", "OR", "XOR")
 
     def quick(self) -> Callable[[], None]:
         """The operation on values alone, for the time in which no level is watched."""
         define, target, width, store = self.define, self.target, self.width, self.cells.store
         sources = [self._reader(place, width) for place, width in self.sources]
+        if self.by_halves:
+            high = self.cells.after(target)
+
+            def both() -> None:
+                result = define(*[source() for source in sources])
+                store(target, 16, result)
+                store(high, 16, result >> 16)
+
+            return both
         if len(sources) == 1:
             (only,) = sources
             return lambda: store(target, width, define(only()))
@@ -210,6 +221,9 @@ class Arithmetic:
 
     def follow(self) -> list[Constraint]:
         """The operation on values and slopes; the constraints under which the slopes stay right."""
+        if self.by_halves:
+            self._follow_halves()
+            return []
         read: list[Read] = []
         moving = False
         for place, width in self.sources:
@@ -223,6 +237,23 @@ class Arithmetic:
         slope, conditions = _carry(self.name, read)
         self.cells.set(self.target, self.width, result, slope)
         return [condition for condition in conditions if condition.steps]
+
+    def _follow_halves(self) -> None:
+        """Each half of the result depends on the same halves of the operands, and does not move if they do not."""
+        cells, values = self.cells, list[int]()
+        slopes: list[list[Slope]] = [[], []]
+        for place, width in self.sources:
+            if not width:
+                values.append(place)
+                continue
+            low, slope = cells.get(place, 16)
+            high, other = cells.get(cells.after(place), 16) if width == 32 else (0, INVARIANT)
+            values.append(low | high << 16)
+            slopes[0].append(slope)
+            slopes[1].append(other)
+        result = self.define(*values)
+        for place, half in ((self.target, 0), (cells.after(self.target), 1)):
+            cells.set(place, 16, result >> 16 * half, opaque(*slopes[half]))
 
 
 def _carry(name: list[str], read: list[Read]) -> tuple[Slope, list[Constraint]]:

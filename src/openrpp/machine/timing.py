@@ -85,14 +85,23 @@ def walk(
     return Timed(card, launch, Walk(card, memory, launch, bank, loaded, most).run(), samples)
 
 
-def foreseen(card: Card, memory: Memory, launch: Launch, bank: int, apart: Sequence[tuple[int, int]] = ()) -> Timed:
-    """Walk a launch that is not run; `apart` as `Foresight` takes it. Raises WalkError where data decides the control.
+def foreseen(
+    card: Card,
+    memory: Memory,
+    launch: Launch,
+    bank: int,
+    apart: Sequence[tuple[int, int]] = (),
+    effort: int | None = None,
+) -> Timed:
+    """Walk a launch that is not run; `apart` and `effort` as `Foresight` takes them.
+
+    Raises WalkError where data decides the control.
 
     Gathers are measured where their addresses depend on no data.
     """
     words: list[int] = memory.fram[bank].data.view("<u2").tolist()
     try:
-        foresight = Foresight(card, memory, launch, words, apart)
+        foresight = Foresight(card, memory, launch, words, apart, effort)
     except CodeError:
         foresight = None
     items = Walk(card, memory, launch, bank, foresight=foresight).run()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -67,6 +68,12 @@ def is_bundle(path: str | Path) -> bool:
     return Path(path).suffix == SUFFIX
 
 
+def target_in(path: str | Path) -> str:
+    """The target that a file was compiled for. Raises BundleError and OSError."""
+    with _reading(path) as archive:
+        return _manifest_of(archive)["target"]
+
+
 def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> None:
     """Write a file. Raises OSError."""
     rows: list[dict[str, Any]] = []
@@ -100,18 +107,25 @@ def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
 
 def read_bundle(path: str | Path) -> Bundle:
     """Read a file; its machine code is used from then on. Raises BundleError and OSError."""
+    with _reading(path) as archive:
+        bundle = _read(archive)
+    for (symbol, form), program in bundle.programs.items():
+        keep(bundle.module, symbol, form, program)
+    return bundle
+
+
+@contextmanager
+def _reading(path: str | Path) -> Generator[zipfile.ZipFile]:
+    """The archive, with errors that name it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            bundle = _read(archive)
+            yield archive
     except zipfile.BadZipFile as error:
         raise BundleError(f"{path} is no compiled program, or a damaged one: {error}") from None
     except (ZlibError, EOFError, NotImplementedError, RuntimeError) as error:
         raise BundleError(f"{path} is damaged: {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError, KirError) as error:
         raise BundleError(f"{path} cannot be used: {_reason(error)}") from None
-    for (symbol, form), program in bundle.programs.items():
-        keep(bundle.module, symbol, form, program)
-    return bundle
 
 
 def _reason(error: Exception) -> str:
@@ -122,7 +136,8 @@ def _reason(error: Exception) -> str:
     return f"its manifest does not say what is needed ({type(error).__name__}: {error})"
 
 
-def _read(archive: zipfile.ZipFile) -> Bundle:
+def _manifest_of(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """What the file says it holds. Raises BundleError and what reading raises."""
     present = set(archive.namelist())
     if _MANIFEST not in present:
         raise BundleError(f"it holds no {_MANIFEST}, so it is no program of 'rpp compile'")
@@ -133,6 +148,11 @@ def _read(archive: zipfile.ZipFile) -> Bundle:
         raise BundleError(f"it has version {found['version']}; this OpenRPP reads up to version {VERSION}")
     if found["target"] not in TARGETS:
         raise BundleError(f"its target {found['target']!r} is not known; there are {', '.join(TARGETS)}")
+    return found
+
+
+def _read(archive: zipfile.ZipFile) -> Bundle:
+    found = _manifest_of(archive)
     module = parse_module(archive.read(_MODULE).decode("utf-8", "surrogateescape"))
     verify_module(module)
     programs: dict[tuple[str, Form], Program] = {}

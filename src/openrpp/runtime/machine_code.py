@@ -88,13 +88,18 @@ def run_machine_code(card: Card, call: Call) -> Ran:
         return Ran(said.output, said.dropped, time.perf_counter() - begun, taken)
 
 
-def foreseen_time(card: Card, call: Call) -> CardTime:
-    """What a launch would take on the card, from its machine code and without data; why that is not known otherwise."""
+def foreseen_time(card: Card, call: Call, effort: int | None = None) -> CardTime:
+    """What a launch would take on the card, from its machine code and without data; why that is not known otherwise.
+
+    `effort` limits the columns that are carried out for votes.
+    """
     try:
         refuse_staging(card, call)
         with loaded(card, call) as found:
             launches = tuple(
-                card.device.time(found.program.machine, part.grid, found.block, part.params, apart=apart_of(found))
+                card.device.time(
+                    found.program.machine, part.grid, found.block, part.params, None, apart_of(found), effort
+                )
                 for part in parts(card, call, found)
             )
             return CardTime(launches, merge=found.merge, notes=found.notes)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from openrpp.runtime.card import Card
     from openrpp.runtime.profiling import Profiled
     from openrpp.runtime.stream import Stream
+
+
+EFFORT: Final = 4096
+"""Columns that are worked out for votes before the native engine runs the machine code, which is faster then."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ class ProgramOperation:
         """Run it now and put it into the schedule; where its card time is not known, only the cost of the launch."""
         call = self.call(card)
         begun = time.perf_counter()
-        foreseen = foreseen_time(card, call) if card.timed and card.engine != "reference" else None
+        effort = EFFORT if card.engine == "native" else None
+        foreseen = foreseen_time(card, call, effort) if card.timed and card.engine != "reference" else None
         ran = _timed_natively(card, call) if foreseen and not foreseen.launches else None
         ran = ran or engine_named(card.engine)(card, call)
         readied = time.perf_counter() - begun - ran.seconds

@@ -157,3 +157,5 @@ def test_votes_of_what_comes_from_thread_numbers(limit: int, kept: str) -> None:
     params = [limit, 0x0400_8000]
     timed = device.time(kernel, (3, 1, 1), (64, 1, 1), params)
     assert timed == device.launch(kernel, (3, 1, 1), (64, 1, 1), params)
+    with pytest.raises(LaunchError, match="its votes take more columns than may be worked out"):
+        device.time(kernel, (3, 1, 1), (64, 1, 1), params, effort=5)

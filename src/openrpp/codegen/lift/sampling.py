@@ -111,6 +111,8 @@ class Records:
         kept = self.addresses.reshape(-1, self.threads)
         for site in self.sites:
             executed = int(self.counts[site.number * self.threads])
+            if not executed:
+                continue
             total = samples.totals[site.column.start, site.lanes] = Total(executed)
             measured = min(executed, EAGER) + max(executed // STRIDE, 0)
             for slot in range(min(measured, self.slots)):

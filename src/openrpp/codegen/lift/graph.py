@@ -6,6 +6,7 @@ is. Columns are decoded from the word where control enters them, so a jump into 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -232,6 +233,11 @@ class Graph:
             node.ways = [Spot(first, spot.shape, (first, columns, 0)), Spot(column.next, spot.shape)]
         return node
 
+    @property
+    def column_shapes(self) -> list[Shape]:
+        """Shapes in which columns run."""
+        return list(dict.fromkeys(spot.shape for spot, node in self.nodes.items() if node.act is Act.COLUMN))
+
     # --- what flows ------------------------------------------------------------------------------------------------
 
     def _grows(self, shape: Shape) -> bool:
@@ -262,10 +268,10 @@ class Graph:
             at_end = after
 
     def _settle(self, at_end: set[int]) -> None:
-        work = list(reversed(self.nodes))
+        work = deque(reversed(self.nodes))
         waiting = set(work)
         while work:
-            spot = work.pop(0)
+            spot = work.popleft()
             waiting.discard(spot)
             node = self.nodes[spot]
             out = set(at_end) if node.act is Act.END else set[int]()

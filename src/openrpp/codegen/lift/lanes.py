@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from openrpp.codegen.lift.emit import WARP, Emitter
@@ -12,12 +13,13 @@ from openrpp.kir.types import I32, I64
 Triple = tuple[int, int, int]
 
 
-def threads_for(start: Shape, shapes: tuple[Shape, ...], least: int) -> Triple:
-    """The block of the kernel IR: as many threads as the largest shape has lanes, but at least `least`.
+def threads_for(start: Shape, shapes: Iterable[Shape], least: int) -> Triple:
+    """The block of the kernel IR: as many threads as the largest shape of a column has lanes, but at least `least`.
 
-    Rows of whole warps stay rows: then x is affine along vectors, and y and z are the same in all of one.
+    `start` counts where no shape of a column is known. Rows of whole warps stay rows: then x is affine along vectors,
+    and y and z are the same in all of one.
     """
-    known = [shape for shape in (start, *shapes) if shape.n is not None]
+    known = [shape for shape in shapes if shape.n is not None] or [start]
     largest = max(known, key=lambda shape: shape.n or 0)
     lanes = max(largest.n or 1, least)
     x = max(largest.x or 1, 1)

@@ -81,7 +81,7 @@ class Lifter(Columns):
         self.sampling = Sampling(self.to, watched, self.named)
         self.arithmetic = Arithmetic(self.to, self.numerics)
         self.memories = Memories(self.named["sram"], self.named["ddr"], card.address.sram.value, card.address.ddr.value)
-        self.block = threads_for(start, graph.shapes, least)
+        self.block = threads_for(start, graph.column_shapes, least)
         self.stops: list[Stop] = []
         self.scalars = Registers(self.to)
         self.vectors = Registers(self.to)
@@ -93,6 +93,7 @@ class Lifter(Columns):
         self.leaders: dict[Spot, Block] = {}
         self.passed: dict[Spot, list[Item]] = {}
         self.kept: dict[Spot, tuple[dict[int, Cell], dict[int, Cell], dict[int, Value]]] = {}
+        self.ready: list[Spot] = []
         self.lanes = {}
         self.learns = False
         self.flag_bytes = -(-card.fram.bank_bytes.value // 2 // 8) * 8
@@ -243,6 +244,7 @@ class Lifter(Columns):
     def _edge(self, spot: Spot) -> Edge:
         """The way to a spot where a block starts, from here."""
         if spot not in self.passed:
+            self.ready.append(spot)
             self.kept[spot] = (
                 self.scalars.copy(),
                 self.vectors.copy(),
@@ -266,11 +268,9 @@ class Lifter(Columns):
 
     def _bodies(self) -> None:
         """Emit every block; one with a single way in after the block that leads there."""
-        waiting = list(reversed(self.leaders))
-        while waiting:
-            ready = next(spot for spot in reversed(waiting) if spot in self.passed or spot in self.kept)
-            waiting.remove(ready)
-            self._body(ready)
+        self.ready += [spot for spot in reversed(self.leaders) if spot in self.passed]
+        while self.ready:
+            self._body(self.ready.pop())
 
     def _body(self, spot: Spot) -> None:
         block = self.leaders[spot]

@@ -20,6 +20,7 @@ from openrpp.machine.faults import Place
 
 from .conftest import Rpp
 
+SEARCHED = [str(Path(path).absolute()) for path in sys.path]  # before a test changes the folder
 LAUNCH = ("run", "add.s", "--grid", "4", "--block", "256")
 
 
@@ -61,6 +62,19 @@ def test_programs_run_lifted_with_the_same_card_time(rpp: Rpp, engine: str) -> N
     assert lifted["engine"] == engine and lifted["report"] == reference["report"]
     refused = rpp(*LAUNCH, *options, "--engine", engine, "--strict")
     assert refused.exit_code and f"programs on {engine} have none" in refused.stderr
+
+
+def test_a_program_that_leaves_the_card_on_the_native_engine_is_a_sentence(folder: Path) -> None:
+    (folder / "wild.s").write_text(
+        "MMOV 64, DVA\nMOVE.U32 0, DS4\nMOVE.U32 0, DS6\n##\nSTORE.D32 IAB, [DS4 + DVA]\n##\n"
+    )
+    command = [sys.executable, "-m", "openrpp.cli", "run", "wild.s", "--block", "64", "--arch", "ae7100x"]
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(SEARCHED)}
+    command += ["--engine", "native"]
+    done = subprocess.run(command, env=here, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("rpp: fault: kernel wild accessed an address outside of the card's memory")
+    assert "--engine reference finds the access" in done.stderr
 
 
 def test_an_output_named_as_an_input_reads_the_same_buffer_back(rpp: Rpp) -> None:

@@ -119,7 +119,10 @@ class Prepared:
     def launch(self) -> LaunchReport:
         """Run the kernel to its end, with progress on a terminal."""
         from openrpp.cli.progress import BlockProgress
+        from openrpp.cli.wild import explain_wild_accesses
 
+        if self.engine == "native":
+            explain_wild_accesses(self.function.name, f"--engine {ENGINE}")
         request, begun = self.request, time.perf_counter()
         with ExitStack() as stack:
             progress = BlockProgress(self.function.name, prod(request.grid))

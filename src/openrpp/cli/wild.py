@@ -24,18 +24,21 @@ define void @handler(i32 %number) {{
 """
 _SENTENCE = (
     "rpp: fault: kernel {name} accessed an address outside of the card's memory; the native engine does not check "
-    "addresses, --check memory finds the access\n"
+    "addresses, {finder} finds the access\n"
 )
 _kept: list[object] = []
 
 
-def explain_wild_accesses(kernel: str) -> None:
-    """Install the handler for the rest of this process. Does nothing where signals work in another way."""
+def explain_wild_accesses(kernel: str, finder: str = "--check memory") -> None:
+    """Install the handler for the rest of this process; `finder` is the option that finds such accesses.
+
+    Does nothing where signals work in another way.
+    """
     if sys.platform == "win32":
         return
     from openrpp.cuda.llvm import HostCode
 
-    data = _SENTENCE.format(name=kernel).encode()
+    data = _SENTENCE.format(name=kernel, finder=finder).encode()
     escaped = "".join(f"\\{byte:02X}" for byte in data)
     code = HostCode(_TEXT.format(size=len(data), text=escaped, code=FAILED))
     _kept.append(code)

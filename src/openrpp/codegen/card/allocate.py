@@ -21,9 +21,9 @@ from openrpp.codegen.card.operands import ordered, scalar_indices
 from openrpp.codegen.card.published.halves import Halves
 from openrpp.codegen.card.published.votes import fetch_flag
 from openrpp.codegen.card.registers import HIGH, LOW, MAB, VAB, copy_line
-from openrpp.codegen.card.scalar_registers import scalar_places
+from openrpp.codegen.card.scalar_registers import ScalarPlaces
 from openrpp.codegen.card.scalar_steps import ScalarOp
-from openrpp.codegen.card.scalars import defines, made_at_use, uses
+from openrpp.codegen.card.scalars import defines, made_at_use
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -72,7 +72,7 @@ class _Head:
 
 
 class Allocator(Accesses):
-    """Writes the columns of a line of items. `reserve` pairs stay free of homes, `spare` FRAM words are free."""
+    """Writes the columns of a line of items. `reserve` pairs or more stay free of homes."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Allocator(Accesses):
         pairs: Sequence[str],
         reserve: int = 2,
         published: bool = False,
-        spare: int = 0,
+        places: ScalarPlaces | None = None,
     ) -> None:
         self.items = items
         self.scalars = scalars
@@ -92,7 +92,7 @@ class Allocator(Accesses):
         self.packer = Packer(self.text, Halves(threads) if published else None)
         self.published = published
         self.pairs = pairs
-        places = scalar_places(items, scalars, known, spare)
+        places = places or ScalarPlaces()
         self.pairs_of = places.pairs
         self.spare = {word: f"[spare{number}]" for word, number in places.spare.items()}
         self.at_use = made_at_use(items) | self.spare
@@ -117,11 +117,10 @@ class Allocator(Accesses):
     def _find_uses(self) -> None:
         """Places of uses of lane words, and numbers of all words."""
         self._number: defaultdict[Word, int] = defaultdict(lambda: len(self._number))
-        for place, item in enumerate(self.items):
-            made = defines(item)
-            for word in (*uses(item), *([made] if made is not None else [])):
+        for place, (read, made) in enumerate(zip(self._known.read_at, self._known.made_at, strict=True)):
+            for word in (*read, *([made] if made is not None else [])):
                 self._number[word]
-            for word in uses(item):
+            for word in read:
                 if word not in self.scalars:
                     self._uses.setdefault(word, []).append(place)
 

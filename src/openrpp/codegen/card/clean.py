@@ -36,9 +36,13 @@ def without_dead(items: list[Item]) -> list[Item]:
     return [item for place, item in enumerate(items) if place not in gone]
 
 
+_ROUNDS = 3
+"""How often unused writes are looked for: few are left behind the first time."""
+
+
 def without_unused(items: list[Item]) -> list[Item]:
     """Items without writes that nobody reads before the next one, and without jumps that lead nowhere."""
-    while True:
+    for _ in range(_ROUNDS):
         known = Liveness(items)
         kept = [
             item
@@ -46,8 +50,9 @@ def without_unused(items: list[Item]) -> list[Item]:
             if (made := defines(item)) is None or not _can_go(item) or known.needed(made) >> place + 1 & 1
         ]
         if len(kept) == len(items):
-            return straightened(items)
+            break
         items = kept
+    return straightened(items)
 
 
 def straightened(items: list[Item]) -> list[Item]:

@@ -176,7 +176,7 @@ class Packer:
         return max(counts.values(), default=0) <= COPIES_PER_BANK
 
     def end(self) -> None:
-        """Nothing is behind the last column: what it copies or points to for others goes, for it would be left alive."""
+        """Nothing is behind the last column: what it copies or points to for others would be left alive, so it goes."""
         columns = [column for column in self._columns if column.vector]
         if columns:
             kept = [

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from openrpp.codegen.card.flow import Item, Label
 from openrpp.codegen.card.liveness import Liveness, LoopPlaces, loops_of, runs_of
-from openrpp.codegen.card.scalars import defines, uses
 from openrpp.codegen.card.steps import Word
 
 _TURNS = 10
@@ -69,12 +68,12 @@ def crossing(items: Sequence[Item], known: Liveness, scalars: set[Word]) -> dict
 
 
 class _Chooser:
-    def __init__(self, items: Sequence[Item], words: Mapping[Word, int], pairs: Sequence[str], room: list[int]) -> None:
+    def __init__(self, known: Liveness, words: Mapping[Word, int], pairs: Sequence[str], room: list[int]) -> None:
         self.words = words
         self.pairs = pairs
         self.room = room  # pairs that homes may take, by place
-        self.loops = loops_of(items)
-        self.weight, self.touched = _weights(items, words, self.loops)
+        self.loops = loops_of(known.items)
+        self.weight, self.touched = _weights(known, words, self.loops)
         self.taken = dict.fromkeys(pairs, 0)
         self.full = 0
         for place, count in enumerate(room):
@@ -151,27 +150,26 @@ class _Chooser:
 
 
 def _weights(
-    items: Sequence[Item], words: Mapping[Word, int], loops: Sequence[LoopPlaces]
+    known: Liveness, words: Mapping[Word, int], loops: Sequence[LoopPlaces]
 ) -> tuple[dict[Word, list[tuple[int, float]]], dict[Word, int]]:
     """What a pair saves at each place that reads or writes a word, and the set of these places.
 
     A read stands just before its item, a write just behind it.
     """
-    change = [0] * (len(items) + 2)
+    change = [0] * (len(known.items) + 2)
     for loop in loops:
         change[loop.begin + 1] += 1
         change[loop.end + 1] -= 1
     weights: dict[Word, list[tuple[int, float]]] = {word: [] for word in words}
     touched = dict.fromkeys(words, 0)
     depth = 0
-    for place, item in enumerate(items):
+    for place, (read, made) in enumerate(zip(known.read_at, known.made_at, strict=True)):
         depth += change[place]
         worth = float(_TURNS ** min(depth, _DEEPEST))
-        for word in uses(item):
+        for word in read:
             if word in weights:
                 weights[word].append((place, worth))
                 touched[word] |= 1 << place
-        made = defines(item)
         if made in weights:
             weights[made].append((place + 1, worth))
             touched[made] |= 1 << place + 1
@@ -184,4 +182,4 @@ def homes_of(
     """(words that are needed across labels, their homes): at each place `reserve` pairs or more stay for others."""
     words = crossing(items, known, scalars)
     room = [len(pairs) - reserve] * (len(items) + 2)
-    return words, _Chooser(items, words, pairs, room).run()
+    return words, _Chooser(known, words, pairs, room).run()

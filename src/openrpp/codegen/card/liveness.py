@@ -45,7 +45,7 @@ class LoopPlaces:
 
 
 class Liveness:
-    """The sets of places of all words that have one."""
+    """The sets of places of all words; `read_at` and `made_at` are what each item reads and writes."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
@@ -53,9 +53,10 @@ class Liveness:
         self._number: dict[Word, int] = {}
         self._reads: list[list[int]] = []
         self._made: list[int] = []
-        for item in items:
-            self._reads.append([self._known(word) for word in uses(item)])
-            made = defines(item)
+        self.read_at = [tuple(uses(item)) for item in items]
+        self.made_at = [defines(item) for item in items]
+        for read, made in zip(self.read_at, self.made_at, strict=True):
+            self._reads.append([self._known(word) for word in read])
             self._made.append(-1 if made is None else self._known(made))
         self._stretches = self._cut()
         self._solve()

@@ -31,7 +31,7 @@ from openrpp.codegen.card.published.reasons import Lacking, Need, needs
 from openrpp.codegen.card.published.votes import POLL, prepare_votes
 from openrpp.codegen.card.records import Records
 from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
-from openrpp.codegen.card.scalar_registers import OutOfScalars
+from openrpp.codegen.card.scalar_registers import OutOfScalars, scalar_places
 from openrpp.codegen.card.scheduling import scheduled
 from openrpp.codegen.card.sides import recorded
 from openrpp.codegen.card.sink import sunk
@@ -59,6 +59,8 @@ PROGRAM_WORDS = load("ae7100").pram.bytes.value // 4
 _JUMPS = re.compile(r"^(JMPN?C?)(?= )", re.MULTILINE)
 _DIRECT = 60
 """Words of the parameter area that are FRAM words too, with those that scalar values may take."""
+_LARGE = 5000
+"""Items of a kernel from which on one order is tried instead of two."""
 _LEAST_SPARE, _MOST_SPARE = 4, 12
 _SPARE = re.compile(r"\[spare(\d+)\]")
 _MOST_THREADS = 8160  # 255 warps
@@ -223,12 +225,14 @@ def _best(items: list[Item], scalars: set[Word], threads: int, places: Places, p
     The second needs more registers. Raises OutOfScalars, NoRoom.
     """
     known = Liveness(items)
-    plain = _allocated(items, scalars, threads, known, places, pairs)
     filled = scheduled(items, scalars, known, len(pairs))
     try:
         other = _allocated(filled, scalars, threads, Liveness(filled), places, pairs)
     except (OutOfScalars, NoRoom):
-        return plain
+        return _allocated(items, scalars, threads, known, places, pairs)
+    if len(items) > _LARGE:
+        return other
+    plain = _allocated(items, scalars, threads, known, places, pairs)
     return min(plain, other, key=lambda back: back.cost)
 
 
@@ -236,8 +240,9 @@ def _allocated(
     items: list[Item], scalars: set[Word], threads: int, known: Liveness, places: Places, pairs: Sequence[str]
 ) -> Allocator:
     """Registers and columns, with as many pairs kept across labels as can be."""
+    homes = scalar_places(scalars, known, places.spare)
     for reserve in range(2, len(pairs) + 1):
-        back = Allocator(items, scalars, threads, known, pairs, reserve, places.near, places.spare)
+        back = Allocator(items, scalars, threads, known, pairs, reserve, places.near, homes)
         try:
             back.run()
         except NoRoom:

@@ -6,12 +6,11 @@ spare word of the parameter memory: its writer stores it there, each reader fetc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from openrpp.codegen.card.flow import Item, Vote
+from openrpp.codegen.card.flow import Vote
 from openrpp.codegen.card.liveness import Liveness, loops_of
-from openrpp.codegen.card.scalars import defines, made_at_use, uses
+from openrpp.codegen.card.scalars import made_at_use
 from openrpp.codegen.card.steps import Word
 
 PAIRS = tuple(f"DS{number}" for number in range(1, 9))
@@ -36,11 +35,11 @@ class ScalarPlaces:
 
 
 class _Chooser:
-    def __init__(self, items: Sequence[Item], scalars: set[Word], known: Liveness, most: int) -> None:
+    def __init__(self, scalars: set[Word], known: Liveness, most: int) -> None:
         self.most = most
-        self.busy = _busy(items, scalars - set(made_at_use(items)), known)
-        self.weight = _weights(items, self.busy)
-        self.fixed = {item.result for item in items if isinstance(item, Vote)}
+        self.busy = _busy(scalars - set(made_at_use(known.items)), known)
+        self.weight = _weights(known, self.busy)
+        self.fixed = {item.result for item in known.items if isinstance(item, Vote)}
         self.taken = dict.fromkeys(PAIRS, 0)
         self.slots: list[int] = []
         self.found = ScalarPlaces()
@@ -94,17 +93,16 @@ class _Chooser:
         self.found.spare[word] = number
 
 
-def scalar_places(items: Sequence[Item], scalars: set[Word], known: Liveness, most: int) -> ScalarPlaces:
+def scalar_places(scalars: set[Word], known: Liveness, most: int) -> ScalarPlaces:
     """Places for all scalar words but those that are made at use, up to `most` in FRAM. Raises OutOfScalars."""
-    return _Chooser(items, scalars, known, most).run()
+    return _Chooser(scalars, known, most).run()
 
 
-def _busy(items: Sequence[Item], scalars: set[Word], known: Liveness) -> dict[Word, int]:
+def _busy(scalars: set[Word], known: Liveness) -> dict[Word, int]:
     """The places of each word, those just behind its writers too."""
     found: dict[Word, int] = {}
-    for place, item in enumerate(items):
-        made = defines(item)
-        for word in (*uses(item), *([made] if made is not None else [])):
+    for place, (read, made) in enumerate(zip(known.read_at, known.made_at, strict=True)):
+        for word in (*read, *([made] if made is not None else [])):
             if word in scalars and word not in found:
                 found[word] = known.needed(word) or 1 << place
         if made in found:
@@ -112,18 +110,17 @@ def _busy(items: Sequence[Item], scalars: set[Word], known: Liveness) -> dict[Wo
     return found
 
 
-def _weights(items: Sequence[Item], words: dict[Word, int]) -> dict[Word, float]:
+def _weights(known: Liveness, words: dict[Word, int]) -> dict[Word, float]:
     """How often each word is read and written, with loops counted several times."""
-    change = [0] * (len(items) + 2)
-    for loop in loops_of(items):
+    change = [0] * (len(known.items) + 2)
+    for loop in loops_of(known.items):
         change[loop.begin + 1] += 1
         change[loop.end + 1] -= 1
     found = dict.fromkeys(words, 0.0)
     depth = 0
-    for place, item in enumerate(items):
+    for place, (read, made) in enumerate(zip(known.read_at, known.made_at, strict=True)):
         depth += change[place]
-        made = defines(item)
-        for word in (*uses(item), *([made] if made is not None else [])):
+        for word in (*read, *([made] if made is not None else [])):
             if word in found:
                 found[word] += _TURNS ** min(depth, _DEEPEST)
     return found

@@ -63,13 +63,14 @@ def _example(name: str) -> Any:
 
 
 @cache
-def _module(name: str) -> Module:
+def module(name: str) -> Module:
+    """The kernels of a job."""
     return read(compile_file(KERNELS / f"{name}.cu")).module
 
 
 def compiled(source: str, name: str, block: Triple, merge: int, far: Sequence[str] = ()) -> Program:
     """A kernel with its buffers in SRAM, but for some in DDR; `merge` blocks run as one of the card."""
-    ready = prepared(_module(source), name, merge)
+    ready = prepared(module(source), name, merge)
     pointers = [param.name for param in ready.kernels[name].params if param.type.is_pointer]
     placement = {item: Memory.DDR if item in far else Memory.SRAM for item in pointers}
     return card.compile(ready, name, block, placement=placement)

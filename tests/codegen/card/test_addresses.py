@@ -70,6 +70,19 @@ extern "C" __global__ void dot(const uint4 *a, const word *b, float *c, int n) {
     }
     c[y * 32 + x] = sum;
 }
+extern "C" __global__ void dots(const uint4 *a, const word *b, float *c, int n) {
+    int x = threadIdx.x, y = threadIdx.y;
+    float sums[6] = {};
+    for (int k = 0; k < n; k++) {
+        const word *q = b + 256 * k + x;
+        unsigned first = q[0] | q[32] << 16, second = q[64] | q[96] << 16;
+        uint4 column = make_uint4(first, second, q[128] | q[160] << 16, q[192] | q[224] << 16);
+#pragma unroll
+        for (int i = 0; i < 6; i++) sums[i] = rpp::dot8(a[(y + 4 * i) * n + k], column, sums[i]);
+    }
+#pragma unroll
+    for (int i = 0; i < 6; i++) c[(y + 4 * i) * 32 + x] = sums[i];
+}
 extern "C" __global__ void scratch(const int *x, int *y, int n) {
     int a[8], i = threadIdx.x, s = 0;
     unsigned char c[12];
@@ -225,6 +238,20 @@ def test_the_same_kernels_reach_ddr(name: str) -> None:
 @pytest.mark.parametrize("name", ["line", "rows", "guarded"])
 def test_merged_blocks_of_a_ragged_grid(name: str, order: str) -> None:
     run(name, 3, near=True, order=order)
+
+
+@pytest.mark.parametrize("pairs", [4, 8])
+def test_more_dots_than_pairs(pairs: int) -> None:
+    ready = prepared(module(), "dots")
+    places = dict.fromkeys(("a", "b", "c"), Memory.SRAM)
+    program = card.compile(ready, "dots", (32, 4, 1), placement=places, pairs=pairs)
+    n, memory = 3, Near(near=True, strict=True)
+    x, w = bf16(rng.integers(-8, 8, (24, 8 * n))), bf16(rng.integers(-8, 8, (8 * n, 32)))
+    y = np.zeros((24, 32), np.float32)
+    a, b, c = memory.place(x), memory.place(w), memory.place(y)
+    memory.board.launch(program, (1, 1, 1), [a, b, c, n], {})
+    assert np.array_equal(memory.read(c, y), f32(x) @ f32(w))
+    assert text(program).count("LDWARP") == 6
 
 
 def test_a_pointer_to_either_memory_is_refused() -> None:

@@ -250,7 +250,7 @@ class Accesses:
         op.units |= {"passing"}
         register = MAB if load.bits == 32 else "MB" if load.is_row else "MA"
         if load.warp is not None:
-            op.units |= {"load"}
+            op.units |= {"load", "store"}  # no other sequential access goes with one for the whole warp
             zero = self._scalar(0, op, Part.LOW)
             op.vector.append(f"LDWARP {self._scalar(load.warp, op)}, {zero}, {zero}, WARPVEC")
             op.units |= {"gather"}

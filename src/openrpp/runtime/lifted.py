@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from openrpp.codegen.lift import LiftedDevice
+from openrpp.machine.faults import Fault
+from openrpp.machine.items import WalkError
+from openrpp.machine.report import LaunchReport
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.engines import Call, Ran
-from openrpp.runtime.machine_code import loaded, parts, refuse_staging, told
+from openrpp.runtime.machine_code import loaded, located, parts, refuse_staging, told
 
 if TYPE_CHECKING:
     from openrpp.runtime.card import Card
@@ -29,14 +32,18 @@ def run_lifted_code(card: Card, call: Call) -> Ran:
     refuse_staging(card, call)
     device = _device(card, call)
     with loaded(card, call) as found:
-        begun = time.perf_counter()
-        launches = tuple(
-            device.launch(found.program.machine, part.grid, found.block, part.params)
-            for part in parts(card, call, found)
-        )
+        begun, launches, reason = time.perf_counter(), list[LaunchReport](), ""
+        for part in parts(card, call, found):
+            try:
+                launches.append(device.launch(found.program.machine, part.grid, found.block, part.params))
+            except Fault as fault:
+                raise located(fault, call, found.program) from None
+            except WalkError as error:  # it has run, but its walk is too long
+                reason = f"not known: {error}"
         seconds = time.perf_counter() - begun
         said = told(card, call, found)
-        return Ran(said.output, said.dropped, seconds, CardTime(launches, merge=found.merge, notes=found.notes))
+        taken = CardTime(() if reason else tuple(launches), reason, merge=found.merge, notes=found.notes)
+        return Ran(said.output, said.dropped, seconds, taken)
 
 
 def _device(card: Card, call: Call) -> LiftedDevice:

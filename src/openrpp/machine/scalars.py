@@ -13,7 +13,7 @@ from openrpp.isa.fram import BUILTINS, MAX_PARAMETERS
 from openrpp.machine.memory import Memory
 
 DMA_LENGTH = BUILTINS["dma_ch0_mod1_len"]
-_DMA_ADDRESSES = tuple(BUILTINS[f"dma_ch0_mod1_{name}"] for name in ("src_hi", "src_lo", "dst_hi", "dst_lo"))
+DMA_ADDRESSES = tuple(BUILTINS[f"dma_ch0_mod1_{name}"] for name in ("src_hi", "src_lo", "dst_hi", "dst_lo"))
 SHARED_FROM = 0x800
 """STGLB words from here on reach every bank: counters that kernels keep must outlive the alternation of banks."""
 
@@ -88,7 +88,7 @@ class ParameterMemory:
     def store(self, offset: int, width: int, value: int) -> None:
         """Write a word; words from 0x800 on reach every bank."""
         self.stored[offset] = value
-        banks = self._words16 if SHARED_FROM <= offset < _DMA_ADDRESSES[0] else (self._words16[self.bank],)
+        banks = self._words16 if SHARED_FROM <= offset < DMA_ADDRESSES[0] else (self._words16[self.bank],)
         for words in banks:
             words[offset // 2] = value & 0xFFFF
             if width == 32:
@@ -96,7 +96,7 @@ class ParameterMemory:
 
     def transfer(self) -> tuple[int, int, int]:
         """(source, destination, bytes) of the transfer that the DMA words describe."""
-        source_high, source_low, target_high, target_low = (self.load(offset, 32) for offset in _DMA_ADDRESSES)
+        source_high, source_low, target_high, target_low = (self.load(offset, 32) for offset in DMA_ADDRESSES)
         return source_high << 32 | source_low, target_high << 32 | target_low, self.load(DMA_LENGTH, 32)
 
 

@@ -107,6 +107,49 @@ STORECONT %src, VA
 
 
 @every_engine
+@pytest.mark.parametrize("voted", [False, True])
+def test_a_shape_stays_on_for_the_blocks_behind(engine: Engine, voted: bool) -> None:
+    # The first block sets a shape, the third one another; the two behind them have none of their own.
+    text = f"""
+.param .u32 src
+.param .u32 dst
+.var .u32 %src
+.var .u32 %dst
+.var .u16 %w
+.var .u16 %h
+.var .u16 %n
+.var .u16 %two
+JMPC %blockIdx.x, $out
+##
+LDPARAM.U32 [src], %src
+LDPARAM.U32 [dst], %dst
+MOVE.U16 48, %w
+MOVE.U16 2, %h
+MOVE.U16 96, %n
+JMPNC %blockIdx.z, $set
+MOVE.U16 16, %w
+MOVE.U16 40, %n
+$set:
+CFGXYZ %w, %h, %n
+##
+$out:
+{"VOTE.ANY IA, %two" if voted else ""}
+##
+LOADALN %src, %w, %n, MB
+ADD.U16 MB, %blockIdx, VA
+##
+STORECONT %dst, VA
+MOVE.U16 256, %two
+CVT.U16.U32 %two, DS13
+##
+ADD.U32 %dst, DS13, %dst
+##
+"""
+    twin = run_twice(kernel(text), fill, (2, 1, 2), (33, 1, 1), [SRAM, OUT], engine=engine)
+    twin.check()
+
+
+@every_engine
 def test_loops_with_two_entries(engine: Engine) -> None:
     body = """
 MOVE.U16 9, %w

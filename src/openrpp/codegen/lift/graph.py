@@ -99,7 +99,7 @@ class Graph:
         self.card = card
         self.code = code
         self.shapes = tuple(dict.fromkeys((*shapes,)))
-        self.entry = Spot(0, start)
+        self.entries = [Spot(0, start)]  # of blocks: a shape outlives the block that has set it
         self.nodes: dict[Spot, Node] = {}
         self.extensions = frozenset(card.extensions)
         self.fram_bytes = card.fram.bank_bytes.value
@@ -115,13 +115,17 @@ class Graph:
     # --- spots -----------------------------------------------------------------------------------------------------
 
     def _explore(self) -> None:
-        work = [self.entry]
+        work = list(self.entries)
         while work:
             spot = work.pop()
             if spot in self.nodes:
                 continue
             node = self.nodes[spot] = self._node(spot)
             work.extend(reversed(node.ways))
+            following = Spot(0, spot.shape)
+            if node.act is Act.END and following not in self.entries:
+                self.entries.append(following)
+                work.append(following)
         for spot, node in self.nodes.items():
             for way in dict.fromkeys(node.ways):
                 self.nodes[way].sources.append(spot)
@@ -259,13 +263,16 @@ class Graph:
         at_end = set[int]()
         while True:
             self._settle(at_end)
-            after = {item for item in self.nodes[self.entry].live if item < VECTOR and not 28 <= item < 32} | {
-                LOGGED,
-                COLUMNS,
-            }
+            after = {LOGGED, COLUMNS} | self.surviving
             if after == at_end:
                 return
             at_end = after
+
+    @property
+    def surviving(self) -> set[int]:
+        """What a block passes on to the next one: scalar registers, and a shape that is known at run time only."""
+        live = set[int]().union(*(self.nodes[entry].live for entry in self.entries))
+        return {item for item in live if (item < VECTOR and not 28 <= item < 32) or item >= SHAPE}
 
     def _settle(self, at_end: set[int]) -> None:
         work = deque(reversed(self.nodes))
@@ -293,8 +300,8 @@ class Graph:
 
     def _flow_forward(self) -> None:
         """Accesses that lanes of a warp may have made since they last met, where control comes to a spot."""
-        work = [self.entry]
-        seen = {self.entry}
+        work = list(self.entries)
+        seen = set(work)
         while work:
             spot = work.pop()
             node = self.nodes[spot]

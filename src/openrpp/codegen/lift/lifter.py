@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from openrpp.arch import Card
 from openrpp.codegen.lift import program
 from openrpp.codegen.lift.arithmetic import Arithmetic
-from openrpp.codegen.lift.columns import Columns
 from openrpp.codegen.lift.emit import Emitter
 from openrpp.codegen.lift.graph import (
     AT_RUN_TIME,
@@ -28,16 +27,14 @@ from openrpp.codegen.lift.graph import (
     Node,
     Shape,
     Spot,
-    meets,
 )
 from openrpp.codegen.lift.lanes import Positions, threads_for
 from openrpp.codegen.lift.port import Memories
 from openrpp.codegen.lift.program import Lifted, Stop
 from openrpp.codegen.lift.registers import Cell, Registers
 from openrpp.codegen.lift.sampling import Sampling
-from openrpp.codegen.lift.scalar import computed
-from openrpp.codegen.lift.transfer import Region, Transfer
-from openrpp.isa.form import Kind, Op
+from openrpp.codegen.lift.sequencer import Sequencer
+from openrpp.codegen.lift.survey import wide_registers, words_read
 from openrpp.isa.numeric import Numerics
 from openrpp.isa.program import Kernel as Program
 from openrpp.isa.registers import PAIR_CODES
@@ -46,17 +43,16 @@ from openrpp.kir.analysis.loops import Loops
 from openrpp.kir.ir import Block, Edge, Kernel, Module, Parameter, Value
 from openrpp.kir.location import Location
 from openrpp.kir.passes import PassManager, eliminate_dead_code, fold_constants, simplify_cfg
-from openrpp.kir.types import I8, I16, I32, I64, PTR_GLOBAL, Type
+from openrpp.kir.types import I16, I32, I64, PTR_GLOBAL, Type
 from openrpp.machine.code import Code
-from openrpp.machine.faults import DmaFault, Fault, IllegalWord, OutOfBounds
-from openrpp.machine.scalars import _DMA_ADDRESSES, DMA_LENGTH, SHARED_FROM  # pyright: ignore[reportPrivateUsage]
+from openrpp.machine.faults import IllegalWord
 
 Item = tuple[int, bool]
 """What an edge passes on: an item of liveness, and whether it and the next go as a pair."""
 _PSEUDO = {COUNTER: I32, LOGGED: I32, COLUMNS: I64, SHAPE: I32, SHAPE + 1: I32, SHAPE + 2: I32}
 
 
-class Lifter(Columns):
+class Lifter(Sequencer):
     """One program on its way to kernel IR."""
 
     def __init__(
@@ -88,8 +84,8 @@ class Lifter(Columns):
         self.pseudo: dict[int, Value] = {}
         self.columns = 0
         self.touched = 0
-        self.wide = _wide_registers(graph)
-        self.read_words = _words_read(graph)
+        self.wide = wide_registers(graph)
+        self.read_words = words_read(graph)
         self.leaders: dict[Spot, Block] = {}
         self.passed: dict[Spot, list[Item]] = {}
         self.kept: dict[Spot, tuple[dict[int, Cell], dict[int, Cell], dict[int, Value]]] = {}
@@ -107,13 +103,12 @@ class Lifter(Columns):
         for shape in dict.fromkeys(spot.shape for spot in graph.nodes):
             if shape != AT_RUN_TIME:
                 self.positions.prepare(shape)
-        surviving = sorted(item for item in graph.nodes[graph.entry].live if item < VECTOR and not 28 <= item < 32)
-        self.surviving = [*self._as_items(set(surviving)), (LOGGED, False), (COLUMNS, False)]
+        self.surviving = [*self._as_items(graph.surviving), (LOGGED, False), (COLUMNS, False)]
         self.head, self.next = to.block("block"), to.block("next")
         self._enter(self.head, self.surviving)
-        place = [self.head.param(I32, name) for name in ("x", "y", "z", "number")]
+        place = [self.head.param(I32, name) for name in ("x", "y", "z", "number", "shape")]
         zeros = [to.number(self._type(item), 0) for item in self.surviving]
-        to.br(self.head, *zeros, *([to.number(I32, 0)] * 4))
+        to.br(self.head, *zeros, *([to.number(I32, 0)] * len(place)))
         self._find_leaders(dispatched)
         to.at(self.head)
         self.number = place[3]
@@ -126,15 +121,21 @@ class Lifter(Columns):
         to = self.to
         for code in PAIR_CODES.values():
             self.vectors.set_pair(code, to.number(I32, 0))
+        entries = self.graph.entries
         last = place[3] if self.card.choices.block_index_31.value == "linear" else place[0]
         for register, value in zip(range(28, 32), (*place[:3], last), strict=True):
             self.scalars.set_half(register, to.low(value))
-        self._go(self.graph.entry)
+        if len(entries) == 1:
+            self._go(entries[0])
+            return
+        edges = [self._edge(entry) for entry in entries]
+        to.switch(place[4], edges[0], list(enumerate(edges))[1:])
 
     def _finish_block(self, place: Sequence[Value]) -> None:
         """Behind each block all warps meet; the next one starts until the grid is done."""
         to = self.to.at(self.next)
         items = [self.next.param(self._type(item)) for item in self.surviving]
+        shape = self.next.param(I32, "shape")
         to("barrier")
         x, y, z = place[:3]
         gx, gy, gz = (self.named[f"grid_{axis}"] for axis in "xyz")
@@ -146,31 +147,27 @@ class Lifter(Columns):
         back = to.op("add", z, to.resized(y_over, I32))
         following = [to.chosen(x_over, zero, right), to.chosen(y_over, zero, down), back]
         done = to.block("done")
-        to.cbr(to.test("ult", back, gz), self.head, done, [*items, *following, to.op("add", place[3], 1)])
+        to.cbr(to.test("ult", back, gz), self.head, done, [*items, *following, to.op("add", place[3], 1), shape])
         to.at(done)
-        self._note(program.LOGGED, items[-2])
-        self._note(program.COLUMNS, items[-1])
+        self.note(program.LOGGED, items[-2])
+        self.note(program.COLUMNS, items[-1])
         to.ret()
-
-    def _note(self, offset: int, value: Value) -> None:
-        state = self.named["state"]
-        self.to("store", value, self.to("ptr_add", state, self.to.number(I64, offset)))
 
     # --- spots and edges --------------------------------------------------------------------------------------------
 
     def _find_leaders(self, dispatched: bool) -> None:
         """Spots where a block of the kernel IR starts, and what edges pass to those with several ways in."""
         graph = self.graph
-        joins = [graph.entry]
+        joins = list(graph.entries)
         for spot, node in graph.nodes.items():
             sources = [graph.nodes[source] for source in node.sources]
             parts = any(len(source.ways) > 1 or source.act is Act.SHAPE for source in sources)
-            if spot != graph.entry and (len(sources) > 1 or parts):
+            if spot not in joins and (len(sources) > 1 or parts):
                 joins.append(spot)
         self.dispatch: Block | None = None
         for spot in joins:
             self.leaders[spot] = self.to.block(f"w{spot.word}")
-        several = [spot for spot in joins if spot == graph.entry or len(graph.nodes[spot].sources) > 1]
+        several = [spot for spot in joins if spot in graph.entries or len(graph.nodes[spot].sources) > 1]
         if dispatched:
             self._make_dispatch(several)
             return
@@ -307,14 +304,15 @@ class Lifter(Columns):
             return self._behind(node)
         match node.act:
             case Act.SCALAR:
-                self._scalar(node)
+                self.scalar_word(node)
             case Act.END:
-                self.to.br(self.next, *(self._get(item) for item in self.surviving))
+                shape = self.graph.entries.index(Spot(0, node.spot.shape))
+                self.to.br(self.next, *(self._get(item) for item in self.surviving), self.to.number(I32, shape))
                 return None
             case Act.FAULT:
                 assert node.fault is not None
                 kind, sentence = node.fault
-                self._stop(self._numbered(kind, sentence, node.spot.word), self.to.number(I32, 0))
+                self.stop(self.numbered(kind, sentence, node.spot.word), self.to.number(I32, 0))
                 return None
             case Act.JUMP:
                 return self._jump(node)
@@ -334,48 +332,6 @@ class Lifter(Columns):
         self.pseudo[COUNTER] = self.to.op("sub", self.pseudo[COUNTER], 1)
         self._branch(self.to.test("ne", self.pseudo[COUNTER], 0), *node.ways)
         return None
-
-    # --- scalar words -----------------------------------------------------------------------------------------------
-
-    def scalar(self, number: int, width: int) -> Value:
-        """A scalar operand."""
-        if width == 16:
-            return self.scalars.half(number)
-        if width == 64:
-            return self.to.joined(self.scalars.pair(number), self.scalars.pair(number + 2))
-        return self.scalars.pair(number, 32)
-
-    def _operand(self, op: Op, name: str) -> Value:
-        kind, value = op.form.operands[name].kind, op.values[name]
-        if kind is Kind.IMM:
-            return self.to.number(I32 if op.form.width == 32 else I16, value)
-        return self.scalar(value, 32 if kind is Kind.S32 else 16)
-
-    def _scalar(self, node: Node) -> None:
-        op = node.op
-        assert op is not None
-        match op.form.effect:
-            case "":
-                result = computed(self.to, op.form, [self._operand(op, name) for name in op.form.sources])
-                self._set_scalar(op.values["d"], 32 if op.form.operands["d"].kind is Kind.S32 else 16, result)
-            case "load-parameter":
-                self._load_parameter(op)
-            case "store-parameter":
-                self._store_parameter(op, node.spot.word)
-            case _ if meets(node):
-                self._barrier()
-            case _:
-                pass
-
-    def _set_scalar(self, register: int, width: int, value: Value) -> None:
-        if width == 32:
-            self.scalars.set_pair(register, self.to.resized(value, I32), 32)
-        else:
-            self.scalars.set_half(register, self.to.low(value))
-
-    def _barrier(self) -> None:
-        self.to("barrier")
-        self.touched = 0
 
     def _jump(self, node: Node) -> Spot | None:
         op = node.op
@@ -416,113 +372,17 @@ class Lifter(Columns):
             to.at(other)
         limit = self.card.limits.threads.value
         sentence = f"CFGXYZ sets {{}} threads; a block has 1 to {limit}"
-        number = self._numbered(IllegalWord, sentence, node.spot.word)
+        number = self.numbered(IllegalWord, sentence, node.spot.word)
         if AT_RUN_TIME not in self.graph.shapes:
             self.fault_unless(to.test("ult", to.op("sub", n, 1), limit), number, n)
-            self._stop(self._numbered(program.UnknownShape, "CFGXYZ sets a shape of {} lanes", node.spot.word), n)
+            self.stop(self.numbered(program.UnknownShape, "CFGXYZ sets a shape of {} lanes", node.spot.word), n)
             return
         self.fault_unless(to.test("ult", to.op("sub", n, 1), limit), number, n)
         threads = self.positions.threads
-        number = self._numbered(program.UnknownShape, f"CFGXYZ sets {{}} lanes, more than {threads}", node.spot.word)
+        number = self.numbered(program.UnknownShape, f"CFGXYZ sets {{}} lanes, more than {threads}", node.spot.word)
         self.fault_unless(to.test("ule", n, threads), number, n)
         self.pseudo |= {SHAPE: x, SHAPE + 1: y, SHAPE + 2: n}
         self._go(node.ways[self.graph.shapes.index(AT_RUN_TIME)])
-
-    # --- faults -----------------------------------------------------------------------------------------------------
-
-    def _numbered(self, kind: type[Fault], sentence: str, word: int) -> int:
-        stop = Stop(kind, sentence, word)
-        if stop not in self.stops:
-            self.stops.append(stop)
-        return self.stops.index(stop)
-
-    def fault_number(self, sentence: str, word: int) -> int:
-        """The number of a fault of an access."""
-        return self._numbered(OutOfBounds, sentence, word)
-
-    def fault_unless(self, holds: Value, number: int, detail: Value) -> None:
-        """Stop the launch where a condition, the same in all lanes, does not hold."""
-        to = self.to
-        bad, good = to.block(), to.block()
-        to.cbr(holds, good, bad)
-        to.at(bad)
-        self._stop(number, detail)
-        to.at(good)
-
-    def _stop(self, number: int, detail: Value) -> None:
-        to = self.to
-        self._note(program.FAULT, to.number(I32, number + 1))
-        self._note(program.DETAIL, to.resized(detail, I32))
-        self._note(program.BLOCK, self.number)
-        to("trap")
-        to.unreachable()
-
-    # --- parameter memory -------------------------------------------------------------------------------------------
-
-    def _word_at(self, pointer: Value, offset: int) -> Value:
-        return self.to("ptr_add", pointer, self.to.number(I64, offset))
-
-    def _load_parameter(self, op: Op) -> None:
-        to, offset, width = self.to, op.values["p"], op.form.width
-        pointer = self._word_at(self.named["bank"], offset)
-        value = to("load", pointer, kind=I16 if width == 16 else I32, align=2)
-        if self.graph.has_transfers:
-            flag = to("load", self._word_at(self.named["state"], program.FLAGS + offset // 2), kind=I8)
-            self.learn(to.wide(value), to.test("ne", flag, 0))
-        self._set_scalar(op.values["d"], width, value)
-
-    def learn(self, value: Value, when: Value | None = None) -> None:
-        """Append a value to the log; where it has no room, or nothing was learned, the last place takes it."""
-        to, logged, room = self.to, self.pseudo[LOGGED], self.named["room"]
-        self.learns = True
-        place = to.op("umin", logged, room)
-        if when is not None:
-            place = to.chosen(when, place, room)
-        offset = to.op("add", to.op("shl", to.resized(place, I64), 2), program.FLAGS + self.flag_bytes)
-        to("store", value, to("ptr_add", self.named["state"], offset))
-        self.pseudo[LOGGED] = to.op("add", logged, to.resized(when, I32) if when is not None else 1)
-
-    def _store_parameter(self, op: Op, word: int) -> None:
-        offset, width = op.values["p"], op.form.width
-        value = self.scalar(op.values["a"], width)
-        words = {offset // 2, offset // 2 + width // 16 - 1}
-        meeting = not words.isdisjoint(self.read_words)
-        if meeting:
-            self._barrier()
-        banks = [self.named["bank"]]
-        if SHARED_FROM <= offset < _DMA_ADDRESSES[0]:
-            banks = [self.named[f"fram{number}"] for number in range(self.card.fram.banks.value)]
-        for bank in banks:
-            self.to("store", value, self._word_at(bank, offset), align=2)
-        if meeting:
-            self._barrier()
-        if offset == DMA_LENGTH:
-            self._transfer(word)
-
-    def _transfer(self, word: int) -> None:
-        to, bank = self.to, self.named["bank"]
-        self._barrier()
-        parts = [to("load", self._word_at(bank, offset), kind=I32, align=2) for offset in _DMA_ADDRESSES]
-        source, target = (to.joined(parts[place + 1], parts[place]) for place in (0, 2))
-        nbytes = to.resized(to("load", self._word_at(bank, DMA_LENGTH), kind=I32, align=2), I64)
-        some, behind = to.block("transfer"), to.block()
-        to.cbr(to.test("ne", nbytes, 0), some, behind)
-        to.at(some)
-        regions, fram = _regions(self.card, self.named)
-        alias = self.card.address.alias.value
-        transfer = Transfer(to, regions, fram, alias, self.positions.i, self.positions.threads)
-        places = [transfer.place(address, nbytes) for address in (source, target)]
-        for place, name in zip(places, ("source", "destination"), strict=True):
-            number = self._numbered(DmaFault, f"the {name} of a transfer of {{}} bytes is not in one memory", word)
-            self.fault_unless(place.exists, number, nbytes)
-        transfer.copy(places[0].pointer, places[1].pointer, nbytes)
-        transfer.note(places[1], nbytes, self._word_at(self.named["state"], program.FLAGS))
-        to.br(behind)
-        to.at(behind)
-        self._barrier()
-
-
-# --- what the lifter needs to know first ---------------------------------------------------------------------------
 
 
 def _parameters(card: Card) -> list[Parameter]:
@@ -532,52 +392,6 @@ def _parameters(card: Card) -> list[Parameter]:
         *(Parameter(PTR_GLOBAL, name) for name in (*memories, "counts", "addresses")),
         *(Parameter(I32, name) for name in ("room", "slots", "grid_x", "grid_y", "grid_z")),
     ]
-
-
-def _regions(card: Card, named: dict[str, Parameter]) -> tuple[list[Region], set[int]]:
-    """All memories in the order in which an address is looked up, and which of them are parameter memory."""
-    address, banks = card.address, card.fram.banks.value
-    fram = [
-        Region(address.fram.value + address.fram_bank.value * bank, card.fram.bank_bytes.value, named[f"fram{bank}"])
-        for bank in range(banks)
-    ]
-    sram = Region(address.sram.value, card.sram.bytes.value, named["sram"])
-    pram = Region(address.pram.value, card.pram.bytes.value, named["pram"])
-    ddr = Region(address.ddr.value, card.ddr.bytes.value, named["ddr"])
-    return [sram, *fram, pram, ddr], set(range(1, 1 + banks))
-
-
-def _wide_registers(graph: Graph) -> set[int]:
-    """Items of liveness that start a pair which some operation of the program uses as one value."""
-    found: set[int] = set()
-    for node in graph.nodes.values():
-        if node.op is not None:
-            scalars = [(kind.kind, node.op.values[name]) for name, kind in node.op.form.operands.items()]
-            found |= {number for kind, number in scalars if kind is Kind.S32}
-        if node.column is not None:
-            column = node.column
-            found |= {number for number, width in column.captured if width > 16}
-            found |= {number + 2 for number, width in column.captured if width > 32}
-            for op in (*column.port, column.pe) if column.pe else column.port:
-                for name, operand in op.form.operands.items():
-                    if operand.kind in _VECTOR_PAIRS:
-                        found.add(VECTOR + op.op.values[name])
-            if column.pe is not None and column.pe.form.width == 32:
-                found.add(VECTOR + 4)
-    return found
-
-
-_VECTOR_PAIRS = (Kind.V32, Kind.A32, Kind.LOAD32, Kind.STORE32)
-
-
-def _words_read(graph: Graph) -> set[int]:
-    """16-bit words of parameter memory that the program reads."""
-    found: set[int] = set()
-    for node in graph.nodes.values():
-        if node.op is not None and node.op.form.effect == "load-parameter":
-            word = node.op.values["p"] // 2
-            found |= {word, word + node.op.form.width // 16 - 1}
-    return found
 
 
 def lift(

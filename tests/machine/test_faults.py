@@ -427,8 +427,8 @@ def test_a_counter_in_parameter_memory_is_no_loop_without_end() -> None:
     """The registers are the same at every jump; what is counted lies in a word of the host's."""
     lines = (
         "MOVE.U32 0, DS1\nSTGLB.U32 DS1, [cfg_fft_w4_9]\n$loop:\nLDPARAM.U32 [cfg_fft_w4_9], DS0\nMOVE.U32 1, DS1",
-        "ADD.U32 DS0, DS1, DS0\nSTGLB.U32 DS0, [cfg_fft_w4_9]\nMOVE.U32 5, DS1\nCMP.U32.EQ DS0, DS1, S4\nMOVE.U32 0, DS0",
-        "JMPC S4, $out\nJMP $loop\n$out:\nNOP\n##",
+        "ADD.U32 DS0, DS1, DS0\nSTGLB.U32 DS0, [cfg_fft_w4_9]\nMOVE.U32 5, DS1\nCMP.U32.EQ DS0, DS1, S4",
+        "MOVE.U32 0, DS0\nJMPC S4, $out\nJMP $loop\n$out:\nNOP\n##",
     )
     device = Device("ae7100")
     device.launch(assemble("\n".join(lines), "count"))

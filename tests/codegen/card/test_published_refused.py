@@ -17,8 +17,8 @@ from .support import expanded
 SOURCE = r"""extern "C" __global__ void fused(float *x) { int i = threadIdx.x;
     x[i] = 3.0f * x[i] + 1.0f;
 }
-extern "C" __global__ void quotient(float *x) { int i = threadIdx.x;
-    x[i] = 1.0f / x[i]; }
+extern "C" __global__ void root(float *x) { int i = threadIdx.x;
+    x[i] = sqrtf(x[i]); }
 extern "C" __global__ void adds(int *x) {
     atomicAdd(x, 1);
 }
@@ -52,7 +52,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Module:
     ("name", "line", "sentence"),
     [
         ("fused", 2, r"no FMA\.F32 \(extension 'fma32'\): compile with -fmad=false"),
-        ("quotient", 5, r"no RCP\.F32 \(extension 'math'\): multiply by a reciprocal"),
+        ("root", 5, r"no SQRT\.F32 \(extension 'math'\): look the result up in a table"),
         ("adds", 7, r"no ATOM\.ADD\.U32 \(extension 'atomic'\): reduce through shared memory"),
         ("moved", 10, r"no .* \(extension '(shuffle|vote)'\): .* shared memory"),
         ("asked", 13, r"no BALLOT \(extension 'vote'\)"),

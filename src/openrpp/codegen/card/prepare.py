@@ -33,8 +33,9 @@ def _published(kernel: Kernel) -> IsLegal:
     own = set(kernel.instructions())
 
     def is_ready(instr: Instr) -> bool:
-        is_double = F64 in (instr.type, *(value.type for value in instr.operands))
-        return is_legal(instr) and (instr in own or not (is_double or instr.op.name in ("fdiv", "frcp")))
+        if F64 in (instr.type, *(value.type for value in instr.operands)):
+            return is_legal(instr) and instr in own
+        return is_legal(instr) and instr.op.name not in ("fdiv", "frcp")
 
     return is_ready
 

@@ -17,7 +17,7 @@ from openrpp.kir.location import Location
 
 _ADVICE: Final = {
     "fma32": "compile with -fmad=false, which rounds product and sum by themselves",
-    "math": "multiply by a reciprocal from the host, or look the result up in a table",
+    "math": "look the result up in a table that the host fills",
     "vote": "let the lanes leave their predicates in shared memory",
     "shuffle": "exchange the values through shared memory",
     "atomic": "reduce through shared memory, each thread with an element of its own",

@@ -14,6 +14,7 @@ from openrpp.kir.passes.expand import constant_division
 from openrpp.kir.passes.expand.conversions import double_of_unsigned, unsigned_of_double
 from openrpp.kir.passes.expand.emit import Emit
 from openrpp.kir.passes.expand.integers import magnitude, with_sign
+from openrpp.kir.passes.expand.quotients import reciprocal
 from openrpp.kir.passes.expand.table import Rule, Table
 from openrpp.kir.types import F32, F64, I8, I16, I32, I64
 
@@ -23,8 +24,6 @@ _SCALE32: Final = 4294966784.0
 """2^32 - 2^9: times a reciprocal rounded to float32 it stays below 2^32 / b."""
 _SCALE_ROUGH: Final = 4294965248.0
 """2^32 - 2^11: the same for a reciprocal with an error of a few roundings."""
-_TURNED: Final = 0x7EF3_11C7
-"""Less the bits of a float32: those of about its reciprocal."""
 
 
 def register(table: Table) -> None:
@@ -123,17 +122,10 @@ def _unsigned_by_reciprocal(e: Emit, a: Value, b: Value) -> tuple[Value, Value]:
 
 
 def _estimate(e: Emit, b: Value) -> Value:
-    """2^32 / b in float32, not above it and less than 2^-20 of it below.
-
-    Without a reciprocal: the exponent turned round is within 1/8 of it, and three Newton steps square that each time,
-    but for the roundings of the last.
-    """
+    """2^32 / b in float32, not above it and less than 2^-20 of it below."""
     if e.has("frcp", F32):
         return e("fmul", e("frcp", b), _SCALE32)
-    found = e.of_bits(e("sub", _TURNED, e.bits(b)), F32)
-    for _ in range(3):
-        found = e("fmul", found, e("fsub", 2.0, e("fmul", b, found)))
-    return e("fmul", found, _SCALE_ROUGH)
+    return e("fmul", reciprocal(e, b), _SCALE_ROUGH)
 
 
 # --- 64 bits -----------------------------------------------------------------------------------------------------

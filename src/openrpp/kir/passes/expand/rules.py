@@ -14,6 +14,7 @@ from openrpp.kir.passes.expand import (
     floats,
     integers,
     products,
+    quotients,
     rounding,
     truth,
     warps,
@@ -23,7 +24,7 @@ from openrpp.kir.passes.expand.table import Table
 
 def _table() -> Table:
     table = Table()
-    for family in (truth, integers, products, division, bits, floats, comparisons, rounding, conversions):
+    for family in (truth, integers, products, quotients, division, bits, floats, comparisons, rounding, conversions):
         family.register(table)
     for family in (atomics, warps, accesses):
         family.register(table)

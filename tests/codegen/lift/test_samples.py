@@ -99,6 +99,39 @@ def test_lines_of_ddr(engine: Engine) -> None:
     check(DIRECT.format(ddr=DDR), engine)
 
 
+FETCHED = f"""
+LDPARAM.U32 [src], DS4
+STGLB.U32 DS4, [dma_ch0_mod1_src_lo]
+MOVE.U32 {Device().memory.fram[0].base + 0x800 & 0xFFFF_FFFF}, DS6
+STGLB.U32 DS6, [dma_ch0_mod1_dst_lo]
+MOVE.U32 {Device().memory.fram[0].base >> 32}, DS6
+STGLB.U32 DS6, [dma_ch0_mod1_dst_hi]
+MOVE.U32 64, DS6
+STGLB.U32 DS6, [dma_ch0_mod1_len]
+##
+POLL.CHN1
+##
+LDPARAM.U16 [cfg_fft_w4_3], %w
+SHR.U16 %w, 8, %w
+##
+$again:
+ADD.U16 VA, 3, VA
+MOVE.U16 1, %h
+SUB.U16 %w, %h, %w
+##
+JMPC %w, $again
+##
+STORECONT %src, VA
+##
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_trip_counts_that_a_transfer_brings(engine: Engine) -> None:
+    mine, theirs = reports(FETCHED, engine, "ae7100")
+    assert mine == theirs and mine.columns > 20
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_loop_that_a_vote_ends(engine: Engine) -> None:
     check(VOTED, engine)

@@ -102,8 +102,8 @@ class Records:
         accesses = sum(len(site.accesses) for site in sites)
         slots = EAGER + most // STRIDE
         slots = max(min(slots, MOST_BYTES // (8 * threads * max(accesses, 1))), EAGER) if sites else 0
-        counts = np.zeros(max(len(sites) * threads, 1), np.uint32)
-        return cls(sites, threads, slots, counts, np.zeros(max(accesses * slots * threads, 1), np.uint64))
+        counts = np.zeros(max(len(sites), 1) * threads, np.uint32)
+        return cls(sites, threads, slots, counts, np.zeros(max(accesses * slots, 1) * threads, np.uint64))
 
     def read(self, samples: PassSamples, memory: Memory, pointers: dict[str, int], terms: int) -> None:
         """Give the records to `samples`; `pointers` are those that the kernel got, dots have `terms` words."""

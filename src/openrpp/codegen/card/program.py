@@ -210,7 +210,7 @@ def _optimised(
             lanes_only.add(demoted.value)
             continue
         except OutOfScalars as out:
-            lanes_only.add(_least_needed(kernel, flow, out))
+            lanes_only.add(_least_needed(kernel, flow, out, lanes_only))
             continue
         return back.text, len(back.planes), back.spills
 
@@ -279,11 +279,18 @@ def _check_merging(kernel: Kernel, block: Triple) -> None:
         raise Unsupported(sentence, kernel.name, first.location)
 
 
-def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars) -> Value:
-    """A scalar value that moves to the lanes: no loop counter if there is another."""
+def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars, moved: set[Value]) -> Value:
+    """A scalar value that moves to the lanes: no loop counter if there is another. Raises Unsupported, NoRoom.
+
+    The addresses of an access stay where they are, so what has moved before cannot give up more registers.
+    """
     known = [flow.origin[word] for word in out.words if word in flow.origin]
+    sentence = "more scalar values are alive at once than there are registers"
     if not known:
-        raise Unsupported("more scalar values are alive at once than there are registers", kernel.name, kernel.location)
+        raise Unsupported(sentence, kernel.name, kernel.location)
+    known = [value for value in known if value not in moved]
+    if not known:
+        raise NoRoom(sentence)
     return next((value for value in known if isinstance(value, Instr)), known[0])
 
 

@@ -45,7 +45,7 @@ def check(seed: int, size: int, merge: int = 1, **how: Any) -> None:
     assert np.array_equal(board.read(places[1], expected), expected)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(seed=seeds)
 def test_programs_equal_the_interpreter(seed: int) -> None:
     check(seed, 4)

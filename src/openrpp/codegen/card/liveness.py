@@ -7,7 +7,7 @@ nothing then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -93,11 +93,12 @@ class Liveness:
                 stretch.follows.append(index[label_at[end.label]])
             if not (isinstance(end, Jump) and end.condition is None) and number + 1 < len(stretches):
                 stretch.follows.append(number + 1)
+            read, written = set[int](), set[int]()
             for place in range(stretch.first, stretch.last):
-                for word in self._reads[place]:
-                    stretch.read |= (1 << word) & ~stretch.written
+                read.update(word for word in self._reads[place] if word not in written)
                 if self._made[place] >= 0:
-                    stretch.written |= 1 << self._made[place]
+                    written.add(self._made[place])
+            stretch.read, stretch.written = _mask(read), _mask(written)
         return stretches
 
     def _solve(self) -> None:
@@ -146,6 +147,14 @@ class Liveness:
             if self._made[place] >= 0:
                 found.setdefault(self._made[place], place)
         return found
+
+
+def _mask(bits: Collection[int]) -> int:
+    """The number in which some bits are set."""
+    content = bytearray(max(bits, default=0) // 8 + 1)
+    for bit in bits:
+        content[bit // 8] |= 1 << bit % 8
+    return int.from_bytes(content, "little")
 
 
 def _bits(number: int) -> list[int]:

@@ -19,6 +19,8 @@ from openrpp.codegen.card.steps import Access, Atomic, Ballot, Lane, Memory, Pe,
 
 _MOVABLE = (Pe, ScalarOp, Scalar, Assign, Vote, Access, Atomic, Ballot, Lane)
 _PE, _PORT, _FREE = 0, 1, 2
+_LONGEST = 1000
+"""Items that are ordered together: a choice looks at all that are ready."""
 _ACCESS_TURNS = 2
 """Columns from an address to a loaded value: one to point, one to load."""
 
@@ -32,6 +34,7 @@ class _Node:
     before: dict[int, int] = field(default_factory=dict[int, int])  # node -> columns between the starts
     behind: dict[int, int] = field(default_factory=dict[int, int])
     height: int = 0
+    reads: tuple[Word, ...] = ()
 
 
 def scheduled(items: Sequence[Item], scalars: set[Word], known: Liveness, pairs: int) -> list[Item]:
@@ -47,6 +50,8 @@ def scheduled(items: Sequence[Item], scalars: set[Word], known: Liveness, pairs:
     for item in items:
         if isinstance(item, _MOVABLE) and not (isinstance(item, Atomic) and item.is_long):
             stretch.append(item)
+            if len(stretch) == _LONGEST:
+                close()
         else:
             close()
             found.append(item)
@@ -104,7 +109,8 @@ class _Stretch:
         loads: dict[Memory, list[int]] = {}
         store: dict[Memory, int] = {}
         for node in self.nodes:
-            for word in dict.fromkeys(uses(node.item)):
+            node.reads = tuple(dict.fromkeys(uses(node.item)))
+            for word in node.reads:
                 if word in writer:
                     self._after(writer[word], node.place, self.nodes[writer[word]].turns)
                 readers.setdefault(word, []).append(node.place)
@@ -205,12 +211,12 @@ class _Stretch:
         """How many registers more are taken behind an operation."""
         item = self.nodes[place].item
         made = defines(item)
-        freed = {word for word in set(uses(item)) if self.uses_left.get(word) == 1}
-        return (made in self.uses_left) - len(freed)
+        freed = sum(self.uses_left.get(word) == 1 for word in self.nodes[place].reads)
+        return (made in self.uses_left) - freed
 
     def _take(self, place: int) -> None:
         self.live += self._growth(place)
-        for word in set(uses(self.nodes[place].item)):
+        for word in self.nodes[place].reads:
             if word in self.uses_left:
                 self.uses_left[word] -= 1
         self._emit(place)

@@ -14,7 +14,7 @@ from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import ALL_ONES
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, made_at_use, uses
-from openrpp.codegen.card.steps import Part, Source, Word
+from openrpp.codegen.card.steps import Part, Scalar, Source, Word
 
 _MOST_LIVE = 7
 """Scalars that may be alive at once for one more to be kept: there are eight pairs."""
@@ -110,7 +110,16 @@ class _Loop:
             if self.live >= _MOST_LIVE:
                 break
             self._run_along(place, counters)
+        self._bring_along()
         return self.change
+
+    def _bring_along(self) -> None:
+        """Words that are loaded where they are used, and that the loop names first, are named before it now."""
+        wanted = dict.fromkeys(word for item in self.change.before for word in uses(item) if word in self.fixed)
+        for word in wanted:
+            if word in self.writes:
+                self.change.gone |= set(self.writes[word])
+                self.change.before.insert(0, Scalar(self.fixed[word], word))
 
     # --- what grows evenly ------------------------------------------------------------------------------------------
 

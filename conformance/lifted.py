@@ -78,6 +78,8 @@ class Twin(Device):
         self._compare()
         if mine.columns != theirs.columns:
             raise Differs(f"{mine.columns} columns, lifted {theirs.columns}")
+        if mine.span != theirs.span or mine.counters != theirs.counters:
+            raise Differs(f"card time {mine.span} and {mine.counters}, lifted {theirs.span} and {theirs.counters}")
         return mine
 
     def _compare(self) -> None:

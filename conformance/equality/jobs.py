@@ -125,7 +125,7 @@ def _rows(job: Job) -> Iterator[Row]:
 
 def _random(seed: int) -> Trial:
     rng = random.Random(seed)
-    narrow = Features(ALL.types, wide_atomics=rng.random() < 0.5, barrier_results=rng.random() < 0.5)
+    narrow = Features(ALL.types, wide_atomics=rng.random() < 0.5, barrier_results=rng.random() < 0.5, breaks=True)
     made = program(seed, rng.choice(SIZES), narrow)
     plain = 1 << 30 if seed % 4 == 0 else 150
     return Trial(NAME, made.module, NAME, made.grid, made.block, made.arguments(), plain_limit=plain)

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from openrpp.codegen.host import llvm
 from openrpp.codegen.host.tiers import TIERS
-from openrpp.kir.fuzz import program, run_interpreter
+from openrpp.kir.fuzz import Features, program, run_interpreter
 
 from .support import compiled, run_native
 
 RUNNABLE = [name for name, tier in TIERS.items() if llvm.is_runnable(tier)]
 seeds = st.integers(0, 1 << 32)
+BREAKS = Features(breaks=True)
 
 
 def check(seed: int, size: int, workers: int, tier: str | None = None, lanes: int | None = None) -> None:
@@ -42,6 +43,16 @@ def test_large_programs(seed: int) -> None:
 @given(seed=seeds, lanes=st.sampled_from([1, 4, 8, 16, 64]))
 def test_every_group_size_equals_the_interpreter(seed: int, lanes: int) -> None:
     check(seed, 10, 2, None, lanes)
+
+
+@settings(max_examples=16)
+@given(seed=seeds)
+def test_loops_that_lanes_leave_at_several_places(seed: int) -> None:
+    made = program(seed, 6, BREAKS)
+    out, cells, _ = run_interpreter(made)
+    again, cells_again = run_native(made, compiled(made), 1)
+    assert np.array_equal(out, again)
+    assert np.array_equal(cells, cells_again)
 
 
 @pytest.mark.parametrize("seed", range(6))

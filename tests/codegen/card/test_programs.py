@@ -247,3 +247,29 @@ def test_a_program_must_fit_program_memory(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(program, "PROGRAM_WORDS", 100)
     with pytest.raises(Unsupported, match=r"kernel tiled: the program has \d+ words; program memory holds 100"):
         card.compile(module(), "tiled", (8, 8, 1))
+
+
+def test_what_a_loop_passes_on_its_way_out_is_that_of_the_turn() -> None:
+    """The counter, which all lanes share, goes on with the lanes that stay."""
+    text = """module "turns"
+    kernel @turns(%out: ptr.global) {
+    ^entry:
+      %i = tid axis=x : i32
+      %most = and %i, 3:i32 : i32
+      br ^turn(0:i32)
+    ^turn(%k: i32):
+      %next = add nsw nuw %k, 1:i32 : i32
+      %more = icmp pred=ult %next, %most : i1
+      cbr %more, ^turn(%next), ^behind(%k)
+    ^behind(%last: i32):
+      %wide = zext %i : i64
+      %offset = mul %wide, 4:i64 : i64
+      %to = ptr_add %out, %offset : ptr.global
+      store %last, %to
+      ret
+    }"""
+    board, lanes = Board(strict=True), np.arange(64, dtype=np.int32)
+    program = card.compile(expanded(parse_module(text)), "turns", (64, 1, 1))
+    out = board.place(np.zeros_like(lanes))
+    board.launch(program, (1, 1, 1), [out], {})
+    assert np.array_equal(board.read(out, lanes), np.maximum(lanes % 4 - 1, 0))

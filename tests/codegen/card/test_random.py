@@ -14,7 +14,7 @@ from openrpp.kir.types import F32, F64, I1, I8, I16, I32
 
 from .support import run_fuzz
 
-FEATURES = Features((I1, I8, I16, I32, I32, F32, F32, F64))
+FEATURES = Features((I1, I8, I16, I32, I32, F32, F32, F64), breaks=True)
 seeds = st.integers(0, 1 << 32)
 
 

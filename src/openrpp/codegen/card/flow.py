@@ -483,8 +483,13 @@ class Flow:
         if condition not in self.scalars and self._is_scalar_at(end.value, block):
             raise Demoted(end.value)
         other = self._taken(self.lower.invert(condition))
-        self._edge(block, first, condition)
-        self._edge(block, second, other)
+        ways = [(first, condition), (second, other)]
+        for edge, taken in sorted(ways, key=lambda way: self._overwrites(block, way[0])):
+            self._edge(block, edge, taken)
+
+    def _overwrites(self, source: Block, edge: Edge) -> int:
+        """Back edges come last, those of inner loops behind those of outer ones: they write what others pass."""
+        return len(self._around(edge.target)) if self.structure.is_back(source, edge.target) else 0
 
     def _edge(self, source: Block, edge: Edge, condition: Word | None) -> None:
         """Lanes for which a condition holds take an edge."""

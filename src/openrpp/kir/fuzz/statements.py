@@ -30,13 +30,15 @@ FULL: Final = 0xFFFF_FFFF
 @dataclass(frozen=True, slots=True)
 class Features:
     """What programs may use: types of values, atomics of 64 bits, barriers with a result, ops in which the lanes of a
-    warp meet and atomics (`meetings`); and which pure ops they do not use."""
+    warp meet and atomics (`meetings`), loops that lanes leave at several places (`breaks`); and which pure ops they do
+    not use."""
 
     types: tuple[Type, ...] = TYPES
     wide_atomics: bool = True
     barrier_results: bool = True
     meetings: bool = True
     without: frozenset[str] = frozenset()
+    breaks: bool = False
 
 
 ALL: Final = Features()
@@ -117,6 +119,7 @@ class Statements:
                 lambda: self._loop(depth, together),
                 lambda: self._switch(depth),
             ]
+            choices += [lambda: self._search(depth)] * 2 if self.features.breaks else []
         if together:
             choices += [self._exchange, *([self._count] if self.features.meetings else [])]
             choices += [self._vote_block] if self.features.barrier_results else []
@@ -280,6 +283,65 @@ class Statements:
         self.mask, e.pool = before, pool
         b.at(behind)
         e.pool.extend(carried)
+
+    def _search(self, depth: int) -> None:
+        """A loop that lanes leave at several places, each with values of its own; nothing meets in it."""
+        b, e = self.build, self.exprs
+        header, (behind, params) = self.kernel.block("turn"), self._joined(self.rng.randrange(1, 3))
+        counter = header.param(I32, "turns")
+        carried = [header.param(self.rng.choice(e.types)) for _ in range(self.rng.randrange(1, 3))]
+        most = self.rng.randrange(1, 6) if self.rng.random() < 0.3 else e.small(4)
+        b.br(header, constant(I32, 0), *[e.value(param.type) for param in carried])
+        b.at(header)
+        pool = list(e.pool)
+        e.pool.extend((counter, *carried))
+        for _ in range(self.rng.randrange(3)):
+            self._segment(behind, params, depth)
+        following = b("add", counter, 1, nuw=True, nsw=True)
+        again, found = ([e.value(param.type) for param in given] for given in (carried, params))
+        b.cbr(b("icmp", following, most, pred="ult"), header, behind, [following, *again], found)
+        b.at(behind)
+        e.pool = [*pool, counter, *carried, *params]
+
+    def _segment(self, behind: Block, params: list[BlockParam], depth: int) -> None:
+        """Part of a turn: some lanes go a way of their own, or leave the loop, at once or over a block."""
+        b, e = self.build, self.exprs
+        for _ in range(self.rng.randrange(3)):
+            e.expression()
+        condition, on = e.condition(), self.kernel.block("on")
+        shape = self.rng.randrange(4)
+        if shape == 0:
+            given: list[Value] = [e.value(param.type) for param in params]
+            if self.rng.random() < 0.5:
+                b.cbr(condition, behind, on, given)
+            else:
+                b.cbr(condition, on, behind, (), given)
+        elif shape == 3 and depth < 2:
+            self._detour(on, condition, depth)
+            return
+        else:
+            out, pool = self.kernel.block("out"), list(e.pool)
+            edges = (out, on) if self.rng.random() < 0.5 else (on, out)
+            b.cbr(condition, *edges)
+            b.at(out)
+            for _ in range(self.rng.randrange(2)):
+                e.expression()
+            b.br(behind, *[e.value(param.type) for param in params])
+            e.pool = pool
+        b.at(on)
+
+    def _detour(self, on: Block, condition: Value, depth: int) -> None:
+        """Some lanes do more, perhaps in a loop of their own."""
+        b, e = self.build, self.exprs
+        aside, pool = self.kernel.block("aside"), list(e.pool)
+        param = on.param(self.rng.choice(e.types))
+        b.cbr(condition, aside, on, (), [e.value(param.type)])
+        b.at(aside)
+        if self.rng.random() < 0.5:
+            self._search(depth + 1)
+        b.br(on, e.value(param.type))
+        e.pool = [*pool, param]
+        b.at(on)
 
     def _early_return(self) -> None:
         """Some threads are done."""

@@ -493,7 +493,12 @@ class Allocator(Accesses):
         op = Op(units=frozenset(("pe",)), writes=frozenset((VAB,)))
         for load in loads:
             assert load.result is not None
+            at, count = self.packer.location, len(op.vector)
+            self.packer.location = load.location or at
             port[load.result] = self._pass(load, op)
+            self.packer.location = at
+            if load.location is not None:
+                op.own |= dict.fromkeys(op.vector[count:], load.location)
             self._busy |= op.reads & set(self.pairs)
         passing = None if loads else self._passing([given[index].source for index in indices])
         if passing is not None:

@@ -37,6 +37,7 @@ class Op:
     memory: str = ""
     alone: bool = False
     location: Location | None = None  # of the source; the packer's own where it is None
+    own: dict[str, Location] = field(default_factory=dict[str, Location])  # of single vector instructions
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class Packer:
         column.vector += op.vector
         location = op.location or self.location
         column.scalar_places += [location] * len(op.scalar)
-        column.vector_places += [location] * len(op.vector)
+        column.vector_places += [op.own.get(text, location) for text in op.vector]
         column.units |= op.units
         column.copies += op.copies
         column.writes |= op.writes

@@ -19,7 +19,7 @@ from openrpp.codegen.card.steps import Access, Atomic, Ballot, Lane, Memory, Pe,
 
 _MOVABLE = (Pe, ScalarOp, Scalar, Assign, Vote, Access, Atomic, Ballot, Lane)
 _PE, _PORT, _FREE = 0, 1, 2
-_LONGEST = 1000
+_LONGEST = 400
 """Items that are ordered together: a choice looks at all that are ready."""
 _ACCESS_TURNS = 2
 """Columns from an address to a loaded value: one to point, one to load."""

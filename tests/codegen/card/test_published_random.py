@@ -27,7 +27,7 @@ def features(seed: int) -> Features:
     wide = seed % 2
     kinds = (I1, I8, I16, I32, I32, F32, F32, *((I64, F16, BF16) * wide))
     without = FUNCTIONS | (CONVERSIONS | QUOTIENTS if wide else frozenset[str]())
-    return Features(kinds, barrier_results=False, meetings=False, without=without)
+    return Features(kinds, barrier_results=False, meetings=False, without=without, breaks=True)
 
 
 seeds = st.integers(0, 1 << 32)

@@ -195,13 +195,13 @@ def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
     device.write(BASE, bench.before)
     area = program.area(trial.grid, bench.args, {**bench.symbols, RECORDS: records}, dynamic=trial.shared_bytes)
     places, end = list[int](), _SRAM
-    shared = program.shared_bytes + trial.shared_bytes * merge
-    for size in (program.planes_bytes, len(area), shared, program.private_bytes):
+    sizes = (program.planes_bytes, len(area), program.shared_for(trial.shared_bytes), program.private_bytes)
+    for size in sizes:
         places.append(end)
         end = -(-(end + size + 512) // 512) * 512
     device.write(places[1], np.frombuffer(area, np.uint8))
     words = [int(word) for word in np.frombuffer(area, np.uint32)[: program.places.direct]]
-    blocks = (-(-trial.grid[0] // merge), trial.grid[1], trial.grid[2])
+    blocks = program.blocks(trial.grid)
     threads, params = math.prod(trial.block) * merge, [*places, *words]
     figures: dict[str, float] = {"compile": seconds, "columns": program.columns, "words": len(program.machine.words)}
     if way.name == "optimised":

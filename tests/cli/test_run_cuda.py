@@ -200,8 +200,6 @@ def test_wrong_input_is_one_sentence(rpp: Rpp, words: tuple[str, ...], message: 
 def test_options_of_cuda_are_refused_for_programs(rpp: Rpp) -> None:
     result = rpp("run", "add.s", "--block", "64", "--arg", "1")
     assert result.exit_code == 2 and "--arg is for CUDA sources" in result.stderr
-    result = rpp("run", "add.s", "--block", "64", "--engine", "native")
-    assert result.exit_code == 2 and "run on the reference engine" in result.stderr
 
 
 def test_what_clang_refuses_is_shown_with_its_place(rpp: Rpp, folder: Path) -> None:

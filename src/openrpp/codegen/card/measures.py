@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openrpp.isa.columns import END_WORD, ends_column
 from openrpp.isa.table import decode_form
+
+_PORT = ("LOAD", "STORE", "MMOV", "MADD", "MSUB", "MSHIFTADD", "ATOM")
+_SCALAR = re.compile(r"^(?!VOTE).*, D?S\d+$")
+"""Lines that are surely no operation of the processing element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,22 @@ class LoopSize:
 
     columns: int
     depth: int
+
+
+def least_words(text: str) -> int:
+    """A lower bound of the words that assembly text makes, found without assembling it.
+
+    Copies share words; a column without an operation of the processing element has a word that says so.
+    """
+    count, is_idle = 0, True
+    for line in text.splitlines():
+        if line == "##":
+            count += is_idle
+            is_idle = True
+        elif not line.startswith(("$", ".", "COPY")):
+            count += 1
+            is_idle = is_idle and (line.startswith(_PORT) or _SCALAR.search(line) is not None)
+    return count
 
 
 def column_starts(words: Sequence[int]) -> list[int]:

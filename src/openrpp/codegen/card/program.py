@@ -20,7 +20,7 @@ from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item, NotForSe
 from openrpp.codegen.card.fuse import with_loads
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
-from openrpp.codegen.card.measures import LoopSize, column_starts, loop_sizes
+from openrpp.codegen.card.measures import LoopSize, column_starts, least_words, loop_sizes
 from openrpp.codegen.card.naive import Naive
 from openrpp.codegen.card.narrow import narrow
 from openrpp.codegen.card.origins import Origins
@@ -302,17 +302,26 @@ def _spare_words(text: Text) -> tuple[str, ...]:
 
 def _assembled(text: str, kernel: Kernel, published: bool) -> Machine:
     """Machine code, with far jumps where it is too long for others. Raises Unsupported for what no memory holds."""
-    machine = assemble(text, kernel.name)
-    if len(machine.words) <= JUMP_REACH:
-        return machine
-    if published:
-        sentence = f"the program has {len(machine.words):,} words; jumps of the published chip reach {JUMP_REACH:,}"
-        raise Unsupported(sentence, kernel.name, kernel.location)
+    least = least_words(text)
+    _check_size(least, kernel, published, "more than ")  # assembling a million words takes a minute
+    if least <= JUMP_REACH:
+        machine = assemble(text, kernel.name)
+        if len(machine.words) <= JUMP_REACH:
+            return machine
+        _check_size(len(machine.words), kernel, published)
     machine = assemble(_JUMPS.sub(r"\1.FAR", text), kernel.name)
-    if len(machine.words) > PROGRAM_WORDS:
-        sentence = f"the program has {len(machine.words):,} words; program memory holds {PROGRAM_WORDS:,}"
-        raise Unsupported(sentence, kernel.name, kernel.location)
+    _check_size(len(machine.words), kernel, published)
     return machine
+
+
+def _check_size(words: int, kernel: Kernel, published: bool, more: str = "") -> None:
+    """Raises Unsupported for a program that jumps or program memory are too small for."""
+    if published and words > JUMP_REACH:
+        sentence = f"the program has {more}{words:,} words; jumps of the published chip reach {JUMP_REACH:,}"
+        raise Unsupported(sentence, kernel.name, kernel.location)
+    if words > PROGRAM_WORDS:
+        sentence = f"the program has {more}{words:,} words; program memory holds {PROGRAM_WORDS:,}"
+        raise Unsupported(sentence, kernel.name, kernel.location)
 
 
 def compile(

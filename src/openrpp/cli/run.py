@@ -83,7 +83,7 @@ def cuda_options(command: Callable[P, R]) -> Callable[P, R]:
 def command(context: click.Context, as_json: bool, **options: Any) -> int:
     """Run a kernel of PROG on the virtual card and print its report.
 
-    PROG is assembly text or an object, which run in card time, or a CUDA source (.cu).
+    PROG is assembly text or an object, a CUDA source (.cu), or what `rpp compile` made of one (.rpp).
     """
     given = {name for name in options if context.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)}
     if is_cuda(options["program"]) or options["program"].endswith(COMPILED):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.mapping.prototype import SLACK
 from openrpp.codegen import card
 from openrpp.codegen.card.prepare import prepared
 from openrpp.codegen.card.program import Program
@@ -26,8 +27,6 @@ from openrpp.machine import Device, LaunchReport
 
 KERNELS = Path(__file__).parent / "kernels"
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SLACK = 1.3
-"""Compiled kernels may take so many times the cycles of the hand-written ones."""
 _SCRATCH = 0x0400_0000 + (22 << 20)
 """Behind the plannable SRAM, which the examples fill from its start: planes and parameters of compiled kernels."""
 Triple = tuple[int, int, int]

@@ -23,10 +23,9 @@ from openrpp.kir.interp import Memory, launch
 from openrpp.kir.interp.memory import BASE
 from openrpp.machine import Device, LaunchError
 from openrpp.machine.reference import Order
+from tests.codegen.twins import differences
 
 EQUAL, DIFFERS, REFUSED, FAILED = "equal", "differs", "refused", "failed"
-_TOPS: Final = {2: (0x7C00, 0x7F80), 4: (0x7F80_0000,), 8: (0x7FF0_0000_0000_0000,)}
-"""Bits of infinity per width in bytes: what is above them, the sign aside, is a NaN."""
 _SRAM: Final = 0x0400_0000 + 0x1000
 _MOST_THREADS: Final = 8160
 _MOST_WORDS: Final = 1 << 24
@@ -154,17 +153,6 @@ class Bench:
                 place = f"{apart.size} elements of {item.name or hex(item.base)}, first at byte {at}"
                 return f"{place}: {theirs}, not {mine}"
         return ""
-
-
-def differences(mine: NDArray[np.uint8], theirs: NDArray[np.uint8], width: int) -> NDArray[np.intp]:
-    """Places of `width` bytes that differ; two NaNs do not."""
-    size = mine.size // width * width
-    a, b = (item[:size].view(f"u{width}") for item in (mine, theirs))
-    same = a == b
-    for top in _TOPS.get(width, ()):
-        mask = a.dtype.type((1 << (8 * width - 1)) - 1)
-        same |= ((a & mask) > top) & ((b & mask) > top)
-    return np.flatnonzero(~same)
 
 
 # --- machine code ------------------------------------------------------------------------------------------------

@@ -168,3 +168,11 @@ def test_a_file_that_is_no_program(rpp: Rpp, folder: Path) -> None:
     rpp("compile", "k.cu", "--kernel", "saxpy")
     result = rpp("run", "k.rpp", "--block", "1", "-DN=3")
     assert "k.rpp is compiled already" in result.stderr
+
+
+def test_a_kernel_that_no_sram_holds_is_refused_with_its_size(rpp: Rpp, folder: Path) -> None:
+    text = "__global__ void big(int *x) { __shared__ int s[8 << 20]; s[x[0]] = 1; __syncthreads(); x[0] = s[x[1]]; }"
+    (folder / "big.cu").write_text(text)
+    result = rpp("compile", "big.cu")
+    assert result.exit_code == 1
+    assert "33,554,432 bytes of shared memory; the card's SRAM has 23,068,672" in result.stdout

@@ -94,8 +94,8 @@ def build(module: RawModule, names: Sequence[str], blocks: Sequence[tuple[int, .
 def _forms(module: RawModule, name: str, symbol: str, block: tuple[int, ...], target: str) -> list[Built]:
     """One block as a block of the card, and as many together as fill the ring."""
     from openrpp.arch import load
-    from openrpp.codegen.errors import CodegenError
-    from openrpp.runtime.compiled import Form, compiled
+    from openrpp.codegen.errors import CodegenError, Unsupported
+    from openrpp.runtime.compiled import Form, compiled, sram_sizes, sram_text
     from openrpp.runtime.legality import checked_shape
     from openrpp.runtime.merging import merges
 
@@ -107,6 +107,10 @@ def _forms(module: RawModule, name: str, symbol: str, block: tuple[int, ...], ta
         form = Form(shape, merge, target)
         try:
             made = compiled(program, symbol, form, module.store)
+            sizes, most = sram_sizes(made), arch.sram.plannable.value
+            if sum(sizes) > most:
+                sentence = f"{sram_text(made, sizes)}; the card's SRAM has {most:,}"
+                raise Unsupported(sentence, symbol, made.kernel.location)
         except CodegenError as error:
             where = f"{error.location}: " if error.location else ""
             found.append(Built(name, symbol, form, error=where + error.sentence))

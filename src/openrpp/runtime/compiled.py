@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from openrpp.arch import Card as Arch
 from openrpp.codegen import card
+from openrpp.codegen.card import Program
 from openrpp.codegen.card.prepare import prepared
 from openrpp.codegen.card.saved import BadProgram, from_data, to_data
 from openrpp.codegen.card.steps import Memory
@@ -107,3 +108,16 @@ def _version() -> str:
             status = os.stat(path)
             parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
     return digest(*parts)
+
+
+def sram_sizes(program: Program, dynamic: int = 0) -> tuple[int, int, int, int]:
+    """Bytes of SRAM of a launch: scratch, parameters, shared memory (`dynamic` of each block), private memory."""
+    return program.planes_bytes, program.area_bytes, program.shared_for(dynamic), program.private_bytes
+
+
+def sram_text(program: Program, sizes: tuple[int, int, int, int]) -> str:
+    """The same as the start of a sentence."""
+    threads = program.block[0] * program.block[1] * program.block[2] * program.kernel.merge
+    what = ("of scratch for values", "of parameters", "of shared memory", "of private memory")
+    listed = ", ".join(f"{size:,} bytes {name}" for size, name in zip(sizes, what, strict=True) if size)
+    return f"a block of {threads} threads takes {listed}"

@@ -21,7 +21,7 @@ from openrpp.machine.launch import Triple
 from openrpp.machine.report import LaunchReport
 from openrpp.runtime.allocator import FreeList
 from openrpp.runtime.card_time import CardTime
-from openrpp.runtime.compiled import PUBLISHED, Form, compiled, target_of
+from openrpp.runtime.compiled import PUBLISHED, Form, compiled, sram_sizes, sram_text, target_of
 from openrpp.runtime.engines import Call, Ran
 from openrpp.runtime.errors import KernelFault, OutOfMemory
 from openrpp.runtime.interpreter import CardMemory
@@ -180,18 +180,13 @@ def _placed(card: Card, call: Call) -> Loaded:
                 raise Unsupported(error.sentence, call.name, error.location) from None
             notes.append(f"{merge} blocks are not merged: {error.sentence}")
             continue
-        sizes = (
-            program.planes_bytes,
-            program.area_bytes,
-            program.shared_for(call.shared_bytes),
-            program.private_bytes,
-        )
+        sizes = sram_sizes(program, call.shared_bytes)
         try:
             places = _reserved(card.pools["sram"], sizes)
             return Loaded(program, *places, records=0, notes=(*program.notes, *notes))
         except OutOfMemory as error:
             if merge == choices[-1]:
-                raise LaunchError(f"kernel {call.name}: {_in_words(program, sizes)}: {error}") from None
+                raise LaunchError(f"kernel {call.name}: {sram_text(program, sizes)}: {error}") from None
             notes.append(f"{merge} blocks are not merged: SRAM has no room for {sum(sizes)} bytes")
     raise AssertionError("the last choice is made or refused")
 
@@ -225,13 +220,6 @@ def _reserved(pool: FreeList, sizes: Iterable[int]) -> list[int]:
             pool.release(address)
         raise
     return found
-
-
-def _in_words(program: Program, sizes: tuple[int, int, int, int]) -> str:
-    threads = program.block[0] * program.block[1] * program.block[2] * program.kernel.merge
-    what = ("of scratch for values", "of parameters", "of shared memory", "of private memory")
-    listed = ", ".join(f"{size:,} bytes {name}" for size, name in zip(sizes, what, strict=True) if size)
-    return f"a block of {threads} threads takes {listed}"
 
 
 def _near(card: Card, call: Call) -> tuple[str, ...]:

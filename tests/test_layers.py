@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "openrpp"
-ORDER = ("storage", "arch", "isa", "machine", "kir", "codegen", "runtime", "cuda", "kernels", "graph", "report", "cli")
+ORDER = (
+    "storage", "weights", "arch", "isa", "machine", "kir", "codegen", "runtime", "cuda", "kernels", "graph",
+    "llm", "vision", "report", "cli",
+)  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:

@@ -13,7 +13,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-photo test lint bench-machine bench-cuda bench-mapping calibrate conformance corpora-compile equality docs wheel clean
+.PHONY: help run demo-photo test lint bench-machine bench-cuda bench-mapping bench-slice calibrate conformance corpora-compile equality docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-cuda: $(DEV_READY) ## CUDA kernels on the native engine against C (gcc) an
 
 bench-mapping: $(DEV_READY) ## compiled kernels on the card: columns, cycles, spills; POLYBENCH=, RODINIA=, HECBENCH=<checkouts> for those of corpora
 	$(BIN)/python -m benchmarks.mapping $(CORPORA)
+
+bench-slice: $(DEV_READY) ## models on the card and on this host, against llama.cpp (LLAMA_BENCH=<llama-bench>) and onnxruntime where installed
+	$(BIN)/python -m benchmarks.slice
 
 calibrate: $(RUN_READY) ## what the published FFT timings tell about the card's figures
 	$(BIN)/python -m benchmarks.calibrate

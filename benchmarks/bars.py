@@ -32,16 +32,18 @@ class Bar:
         return f"{'met   ' if self.met else 'MISSED'} {self.says}: {self.measured:g} ({bound})"
 
 
-def judge(name: str, measured: dict[str, float], details: dict[str, Any] | None = None) -> list[Bar]:
-    """Compare with the bars of a section and write `build/results/NAME.json`.
-
-    Raises KeyError for a figure that has no bar, so that no measurement goes unjudged.
-    """
+def compare(name: str, measured: dict[str, float]) -> list[Bar]:
+    """Compare with the bars of a section. Raises KeyError for a figure that has no bar: none goes unjudged."""
     section = tomllib.loads(BARS.read_text(encoding="utf-8"))[name]
-    bars = [
+    return [
         Bar(key, section[key]["says"], value, section[key].get("least"), section[key].get("most"))
         for key, value in measured.items()
     ]
+
+
+def judge(name: str, measured: dict[str, float], details: dict[str, Any] | None = None) -> list[Bar]:
+    """Compare with the bars of a section and write `build/results/NAME.json`. Raises KeyError as `compare` does."""
+    bars = compare(name, measured)
     RESULTS.mkdir(parents=True, exist_ok=True)
     document = {
         "bars": {

@@ -53,7 +53,19 @@ def test_every_example_is_a_command_line_that_parses(line: str) -> None:
 
 
 def test_the_commands_are_those_of_the_documentation() -> None:
-    assert sorted(app.commands) == ["asm", "cache", "compile", "demo", "dis", "info", "isa", "profile", "run", "trace"]
+    assert sorted(app.commands) == [
+        "asm",
+        "cache",
+        "compile",
+        "demo",
+        "dis",
+        "info",
+        "isa",
+        "profile",
+        "pull",
+        "run",
+        "trace",
+    ]
 
 
 def test_help_imports_neither_numpy_nor_rich() -> None:

@@ -83,10 +83,13 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
     from openrpp.runtime.bundle import BundleError
     from openrpp.runtime.errors import OutOfMemory
     from openrpp.storage import CacheError
+    from openrpp.weights import WeightsError
 
     match error:
         case CacheError():
             return [f"rpp: cache: {error}"], BAD_INPUT
+        case WeightsError():
+            return [f"rpp: weights: {error}"], BAD_INPUT
         case ArchError():
             return [str(error)], BAD_INPUT
         case AssemblyError():

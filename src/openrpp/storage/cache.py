@@ -23,6 +23,8 @@ VARIABLE = "RPP_CACHE"
 LIMIT_VARIABLE = "RPP_CACHE_BYTES"
 DEFAULT_LIMIT = 1 << 30
 LOCKS = "locks"
+NO_ENTRIES = (LOCKS, "weights")
+"""Folders beside those of the entries; weights that were pulled are kept until the user removes them."""
 
 
 class CacheError(ValueError):
@@ -176,7 +178,7 @@ class Cache:
     def _kinds(self) -> list[Path]:
         if not self.root.is_dir():
             return []
-        return sorted(path for path in self.root.iterdir() if path.is_dir() and path.name != LOCKS)
+        return sorted(path for path in self.root.iterdir() if path.is_dir() and path.name not in NO_ENTRIES)
 
     def _folder(self, kind: str) -> Path:
         """The folder of a kind, made if need be. Raises OSError where it cannot be used."""

@@ -1,0 +1,85 @@
+"""RMSNorm and LayerNorm of tokens: sums in float32, in an order that depends on the channels only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openrpp.kernels.launch import Argument, At, Launch, Region
+from openrpp.kernels.slabs import SLAB, Slabs
+from openrpp.kernels.tokens import check_tokens, same_shape
+
+_WARPS = 255
+
+
+def rms_norm(x: Slabs, y: Slabs, weight: Region, eps: float, node: str = "") -> list[Launch]:
+    """y = x / sqrt(mean(x^2) + eps) * weight, for every token (ONNX RMSNormalization over the last axis).
+
+    `weight` is float32 in SRAM, packed by `scales`. y is not x.
+
+    Raises ValueError for tensors that are not tokens of the same shape.
+    """
+    split = _split(x, y)
+    arguments = (x.start, y.start, At(weight), split.per, x.plane, x.width, 1.0 / x.channels, eps)
+    return [_launch("rms", x, y, split, arguments, (weight,), node)]
+
+
+def layer_norm(x: Slabs, y: Slabs, weight: Region, bias: Region, eps: float, node: str = "") -> list[Launch]:
+    """y = (x - mean) / sqrt(variance + eps) * weight + bias, for every token (ONNX LayerNormalization, last axis).
+
+    `weight` and `bias` are float32 in SRAM, packed by `scales`. y is not x.
+
+    Raises ValueError for tensors that are not tokens of the same shape.
+    """
+    split = _split(x, y)
+    sizes = (split.per, x.plane, x.width, x.channels)
+    arguments = (x.start, y.start, At(weight), At(bias), *sizes, 1.0 / x.channels, eps)
+    return [_launch("layer", x, y, split, arguments, (weight, bias), node)]
+
+
+def scales(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """A weight or bias per channel as the kernels take it: float32, zeros up to a full slab."""
+    packed = np.zeros(-(-values.size // SLAB) * SLAB, np.float32)
+    packed[: values.size] = values.reshape(-1)
+    return packed
+
+
+@dataclass(frozen=True)
+class _Split:
+    """A row's slabs are added up by `groups` threads per lane, `per` slabs each; a block has `rows` rows."""
+
+    groups: int
+    per: int
+    rows: int
+
+
+def _split(x: Slabs, y: Slabs) -> _Split:
+    check_tokens(x, y)
+    same_shape(x, y)
+    if (x.region, x.offset) == (y.region, y.offset):
+        raise ValueError("a norm does not work in place")
+    groups = min(_divisors(x.slabs), key=lambda groups: x.slabs // groups + groups)
+    most = min(_WARPS // groups, x.width)
+    blocks = -(-x.width // most)
+    return _Split(groups, x.slabs // groups, -(-x.width // blocks))
+
+
+def _divisors(slabs: int) -> list[int]:
+    return [groups for groups in range(1, min(slabs, _WARPS) + 1) if slabs % groups == 0]
+
+
+def _launch(
+    name: str, x: Slabs, y: Slabs, split: _Split, arguments: tuple[Argument, ...], more: tuple[Region, ...], node: str
+) -> Launch:
+    return Launch(
+        f"norm/{name}_{x.element}",
+        grid=(-(-x.width // split.rows), 1, 1),
+        block=(SLAB, split.rows, split.groups),
+        arguments=arguments,
+        reads=(x.region, *more),
+        writes=(y.region,),
+        shared_bytes=4 * SLAB * split.rows * (split.groups + 1),
+        node=node,
+    )

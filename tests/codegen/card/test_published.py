@@ -21,6 +21,15 @@ from openrpp.kir.ir import Module
 from .support import Board, expanded
 
 SOURCE = r"""
+#include <rpp.h>
+extern "C" __global__ void mixed(const unsigned short *q, const unsigned short *x, float *y) {
+    int i = threadIdx.x;
+    unsigned word = q[i], two = (word & 15 | (word & 0xF0) << 12) | 0x43004300;  // 128 + a nibble, twice
+    float sum = fmaf(__uint_as_float(two << 16), __uint_as_float(x[i] << 16), 0.5f);
+    sum = fmaf(__uint_as_float(two & 0xFFFF0000), __uint_as_float(x[i + 1] << 16), sum);
+    sum = fmaf(word & 256 ? -__uint_as_float(x[i] << 16) : 3.5f, -1.25f, sum);
+    y[i] = rpp::hfma(q[i + 1], x[i], sum);
+}
 extern "C" __global__ void saxpy(int n, float a, const float *x, float *y) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) y[i] = a * x[i] + y[i];
@@ -121,12 +130,17 @@ def floats(*shape: int) -> NDArray[Any]:
     return rng.normal(size=shape).astype(np.float32)
 
 
+def words(count: int) -> NDArray[Any]:
+    return rng.integers(0, 0x4700, count).astype(np.uint16)
+
+
 def squares() -> list[Any]:
     return [floats(16, 16), floats(16, 16), floats(16, 16), 16]
 
 
 CASES: dict[str, tuple[Triple, Triple, Callable[[], list[Any]]]] = {
     "saxpy": ((2, 1, 1), (128, 1, 1), lambda: [200, 1.25, floats(256), floats(256)]),
+    "mixed": ((1, 1, 1), (64, 1, 1), lambda: [words(65), floats(33).view(np.uint16), np.zeros(64, np.float32)]),
     "add2d": ((3, 3, 1), (8, 8, 1), lambda: [floats(20, 24), floats(20, 24), floats(20, 24), 21, 19, 24]),
     "matmul": ((2, 2, 1), (8, 8, 1), squares),
     "stencil": ((3, 3, 1), (8, 8, 1), lambda: [floats(22, 21), floats(22, 21), 21, 22]),

@@ -9,7 +9,10 @@ from openrpp.kir.ir import Constant, Instr, Value
 from openrpp.kir.types import BF16, F32, I32
 
 HIGH_HALF = 0xFFFF_0000
+_LOW_HALF, _ALL, _SIGN = 0xFFFF, 0xFFFF_FFFF, 1 << 31
 _UP = 16
+_DEPTH = 8
+"""Steps back from a value that are looked at."""
 
 
 def mixed_product(lower: Lowering, instr: Instr) -> bool:
@@ -28,21 +31,40 @@ def mixed_product(lower: Lowering, instr: Instr) -> bool:
 
 def _extended(lower: Lowering, value: Value) -> Read | None:
     """The half of a word whose bits a float32 value extends with zeros."""
-    if not isinstance(value, Instr):
-        return None
-    if value.op.name == "fpext" and value.operands[0].type is BF16:
+    if isinstance(value, Instr) and value.op.name == "fpext" and value.operands[0].type is BF16:
         return half_of(lower, value.operands[0])
-    if value.op.name != "bitcast" or not isinstance(value.operands[0], Instr):
-        return None
-    bits = value.operands[0]
-    if bits.type is not I32 or len(bits.operands) != 2 or not isinstance(bits.operands[1], Constant):
-        return None
-    number = bits.operands[1].bits
-    if bits.op.name == "shl" and number == _UP:
-        return Read(lower.one(bits.operands[0]), Part.LOW)
-    if bits.op.name == "and" and number == HIGH_HALF:
-        return Read(lower.one(bits.operands[0]), Part.HIGH)
-    return None
+    if isinstance(value, Instr) and value.op.name == "bitcast" and isinstance(value.operands[0], Instr):
+        bits = value.operands[0]
+        if bits.type is I32 and bits.op.name == "shl" and _is_number(bits.operands[1], _UP):
+            return Read(lower.one(bits.operands[0]), Part.LOW)
+        if bits.type is I32 and bits.op.name == "and" and _is_number(bits.operands[1], HIGH_HALF):
+            return Read(lower.one(bits.operands[0]), Part.HIGH)
+    return Read(lower.one(value), Part.HIGH) if zeros(value) & _LOW_HALF == _LOW_HALF else None
+
+
+def zeros(value: Value, depth: int = _DEPTH) -> int:
+    """Bits of a value of 32 bits that are zero whatever happens, as far as that is easily seen."""
+    if isinstance(value, Constant):
+        return ~value.bits & _ALL
+    if not isinstance(value, Instr) or not depth:
+        return 0
+    of = [zeros(operand, depth - 1) for operand in value.operands if operand.type.bits == value.type.bits == 32]
+    match value.op.name:
+        case "bitcast" | "fneg" | "fabs" if of:
+            return of[0] & ~_SIGN if value.op.name == "fneg" else of[0]
+        case "zext" if value.type is I32:
+            return _ALL ^ value.operands[0].type.mask
+        case "and" if len(of) == 2:
+            return of[0] | of[1]
+        case "or" | "xor" | "select" if len(of) == 2:
+            return of[0] & of[1]
+        case "add" | "sub" if len(of) == 2:
+            ones = ~(of[0] & of[1])
+            return (ones & -ones) - 1 & _ALL
+        case "shl" if isinstance(count := value.operands[1], Constant) and count.bits < 32 and value.type is I32:
+            return (of[0] << count.bits | (1 << count.bits) - 1) & _ALL
+        case _:
+            return 0
 
 
 def half_of(lower: Lowering, value: Value) -> Read:

@@ -25,6 +25,13 @@ template <class T> RPP_DEVICE float dot8(const T *a, const T *b, float c) {
     return dot8(*reinterpret_cast<const uint4 *>(a), *reinterpret_cast<const uint4 *>(b), c);
 }
 
+/* a b + c in float32, rounded once, of the bits of two bfloat16 values: HFMA of the published chip. fmaf of float values
+   whose low halves are seen to be zero is the same instruction. */
+RPP_DEVICE float hfma(unsigned short a, unsigned short b, float c) {
+    return __builtin_elementwise_fma(__builtin_bit_cast(float, (unsigned int)a << 16),
+                                     __builtin_bit_cast(float, (unsigned int)b << 16), c);
+}
+
 /* Entry `index` of a table of 16-bit entries: how the published chip evaluates exp, 1/x and other functions of bfloat16. */
 template <class T> RPP_DEVICE T lookup(const T *table, unsigned int index) {
     static_assert(sizeof(T) == 2, "a table has 16-bit entries");

@@ -1,0 +1,1 @@
+"""Language models of the Llama architecture: files, tokenizers, their ONNX graph, and generation on a card."""

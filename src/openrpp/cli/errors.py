@@ -79,6 +79,7 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
     from openrpp.cuda.errors import CompileError, CudaError
     from openrpp.isa.assembler import AssemblyError
     from openrpp.isa.objects import ObjectError
+    from openrpp.llm.errors import ModelError
     from openrpp.machine.faults import Fault, LaunchError, MachineError
     from openrpp.runtime.bundle import BundleError
     from openrpp.runtime.errors import OutOfMemory
@@ -90,6 +91,8 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
             return [f"rpp: cache: {error}"], BAD_INPUT
         case WeightsError():
             return [f"rpp: weights: {error}"], BAD_INPUT
+        case ModelError():
+            return [f"rpp: model: {error}"], BAD_INPUT
         case ArchError():
             return [str(error)], BAD_INPUT
         case AssemblyError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,12 +105,11 @@ def _q8_0(data: NDArray[Any]) -> NDArray[np.float32]:
     return quants.view(np.int8).astype(np.float32) * words
 
 
-VALUES: Final = {
-    "F32": lambda data: np.asarray(data, np.float32),
-    "F16": lambda data: data.astype(np.float32),
-    "BF16": _bf16,
-    "Q4_0": _q4_0,
-    "Q4_1": _q4_1,
-    "Q8_0": _q8_0,
+def _f32(data: NDArray[Any]) -> NDArray[np.float32]:
+    return data.astype(np.float32, copy=False)
+
+
+VALUES: Final[Mapping[str, Callable[[NDArray[Any]], NDArray[np.float32]]]] = {
+    "F32": _f32, "F16": _f32, "BF16": _bf16, "Q4_0": _q4_0, "Q4_1": _q4_1, "Q8_0": _q8_0,
 }  # fmt: skip
 """Format -> float32 values of its stored words."""

@@ -2,8 +2,9 @@
 
 `MatMulFORMAT(x, w)` is x times w transposed: x float32 [..., K], w [N, words of a row], y float32 [..., N].
 `GatherFORMAT(w, tokens)` are rows of w: float32 [..., K] for tokens int64 [...].
-Blocks are GGUF's, byte by byte (https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h): a float16 scale d, for
-Q4_1 a float16 minimum m, then quants; value i of a block with nibbles is in byte i mod 16, the upper half in upper nibbles.
+Blocks are GGUF's, byte by byte (https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h): a float16 scale d,
+for Q4_1 a float16 minimum m, then quants; value i of a block with nibbles is in byte i mod 16, those from 16 on in the
+upper nibbles.
 """
 
 from __future__ import annotations

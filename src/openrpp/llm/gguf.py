@@ -45,11 +45,12 @@ class GgufFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.bytes: NDArray[np.uint8] = _mapped(self.path)
-        header = _Header(self.path, memoryview(self.bytes))
+        content: Any = _mapped(self.path)
+        self.bytes: NDArray[np.uint8] = content
+        header = _Header(self.path, memoryview(content))
         tensors = header.begin()
         self.metadata: Mapping[str, Any] = header.metadata()
-        self._entries = {name: entry for name, entry in (header.tensor() for _ in range(tensors))}
+        self._entries = dict(header.tensor() for _ in range(tensors))
         unit = int(self.metadata.get("general.alignment", ALIGNMENT))
         self._start = -(-header.at // unit) * unit
 
@@ -76,9 +77,7 @@ class GgufFile:
         words = raw.view(found.word)
         return Weight(name, found, rows, columns, words.reshape(rows, -1) if rows else words)
 
-    def _raw(
-        self, name: str, entry: _Entry, rows: int, columns: int, values: int, size: int
-    ) -> NDArray[np.uint8]:
+    def _raw(self, name: str, entry: _Entry, rows: int, columns: int, values: int, size: int) -> NDArray[np.uint8]:
         if columns % values:
             raise ModelError(f"{self.path.name}: rows of {name} have {columns} numbers, no multiple of {values}")
         begin = self._start + entry.offset
@@ -95,7 +94,9 @@ class GgufFile:
         try:
             kind = gguf.GGMLQuantizationType(entry.code)
         except ValueError:
-            raise ModelError(f"{self.path.name}: tensor {name} has type {entry.code}, which GGUF does not name") from None
+            raise ModelError(
+                f"{self.path.name}: tensor {name} has type {entry.code}, which GGUF does not name"
+            ) from None
         values, size = gguf.GGML_QUANT_SIZES[kind]
         raw = self._raw(name, entry, max(rows, 1), columns, values, size)
         try:
@@ -141,7 +142,9 @@ class _Header:
         self.at = 4
         version = self.number("I")
         if version not in VERSIONS:
-            raise ModelError(f"{self.path.name} is GGUF version {version}; versions 2 and 3 in little-endian can be read")
+            raise ModelError(
+                f"{self.path.name} is GGUF version {version}; versions 2 and 3 in little-endian can be read"
+            )
         tensors, self._keys = self.number("Q"), self.number("Q")
         return tensors
 
@@ -190,7 +193,9 @@ class _Header:
         if kind == _ARRAY:
             return self._array()
         if kind not in _NUMBERS:
-            raise ModelError(f"{self.path.name} has metadata of type {kind} at byte {self.at}, which GGUF does not name")
+            raise ModelError(
+                f"{self.path.name} has metadata of type {kind} at byte {self.at}, which GGUF does not name"
+            )
         return self.number(_NUMBERS[kind])
 
     def _array(self) -> list[Any]:

@@ -1,7 +1,7 @@
 """A Llama as a standard ONNX graph, weights as they lie in the file.
 
-One graph serves prompts and answers: its axis `rows` is bound to the tokens of a chunk, or to one. The cache of keys and
-values goes in and comes out; `TensorScatter` puts the chunk's own rows in at `past`.
+One graph serves prompts and answers: its axis `rows` is bound to the tokens of a chunk, or to one. The cache of keys
+and values goes in and comes out; `TensorScatter` puts the chunk's own rows in at `past`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ TOKENS, POSITIONS, PAST, TOTAL, TAKE, LOGITS = "tokens", "positions", "past", "t
 def build(checkpoint: Checkpoint, context: int) -> Any:
     """The graph as an onnx_ir.Model.
 
-    Inputs: `tokens` int64 [1, rows]; `positions` int64 [1, rows], past to past + rows - 1; `past` int64 [1], how many tokens
-    came before; `total` int64 [1], past + rows; `take` int64 [taken], the rows whose logits are wanted; `past_key.L` and
-    `past_value.L` float32 [1, kv_heads, context, head] for each layer L.
+    Inputs: `tokens` int64 [1, rows]; `positions` int64 [1, rows], past to past + rows - 1; `past` int64 [1], how many
+    tokens came before; `total` int64 [1], past + rows; `take` int64 [taken], the rows whose logits are wanted;
+    `past_key.L` and `past_value.L` float32 [1, kv_heads, context, head] for each layer L.
     Outputs: `logits` float32 [1, taken, vocabulary], `present_key.L` and `present_value.L`.
 
     Args:
@@ -95,7 +95,8 @@ class _Builder:
 
     def _layer(self, index: int, hidden: Any, turn: tuple[Any, Any, Any]) -> tuple[Any, list[Any]]:
         name = f"layer{index}"
-        mixed, cache = self._attention(index, self._norm(f"{name}.attn_norm", hidden, self._at(index, "attn_norm")), turn)
+        normal = self._norm(f"{name}.attn_norm", hidden, self._at(index, "attn_norm"))
+        mixed, cache = self._attention(index, normal, turn)
         hidden = self._op("Add", f"{name}.attended", hidden, mixed)
         normal = self._norm(f"{name}.ffn_norm", hidden, self._at(index, "ffn_norm"))
         gate = self._product(index, "ffn_gate", normal)
@@ -106,11 +107,9 @@ class _Builder:
 
     def _attention(self, index: int, normal: Any, turn: tuple[Any, Any, Any]) -> tuple[Any, list[Any]]:
         name, shape = f"layer{index}", self.shape
-        query = self._turned(f"{name}.q", self._heads(f"{name}.q", self._product(index, "attn_q", normal), shape.heads), turn)
-        key = self._turned(
-            f"{name}.k", self._heads(f"{name}.k", self._product(index, "attn_k", normal), shape.kv_heads), turn
-        )
-        value = self._heads(f"{name}.v", self._product(index, "attn_v", normal), shape.kv_heads)
+        query = self._turned(f"{name}.q", self._heads(f"{name}.q", index, "attn_q", normal, shape.heads), turn)
+        key = self._turned(f"{name}.k", self._heads(f"{name}.k", index, "attn_k", normal, shape.kv_heads), turn)
+        value = self._heads(f"{name}.v", index, "attn_v", normal, shape.kv_heads)
         keys, values = self._cached("key", index, key), self._cached("value", index, value)
         nothing = (None, None, None)
         seen = self._op("Attention", f"{name}.heads", query, keys, values, *nothing, self.total, is_causal=1)
@@ -118,13 +117,16 @@ class _Builder:
         joined = self._constant("joined", np.array([1, -1, shape.heads * shape.head], np.int64))
         return self._product(index, "attn_output", self._op("Reshape", f"{name}.joined", rows, joined)), [keys, values]
 
-    def _heads(self, name: str, rows: Any, heads: int) -> Any:
-        """[1, rows, heads * head] to [1, heads, rows, head]."""
+    def _heads(self, name: str, index: int, part: str, normal: Any, heads: int) -> Any:
+        """A product [1, rows, heads * head] as [1, heads, rows, head]."""
         apart = self._constant(f"apart{heads}", np.array([1, -1, heads, self.shape.head], np.int64))
-        return self._op("Transpose", f"{name}.heads", self._op("Reshape", f"{name}.apart", rows, apart), perm=[0, 2, 1, 3])
+        rows = self._op("Reshape", f"{name}.apart", self._product(index, part, normal), apart)
+        return self._op("Transpose", f"{name}.heads", rows, perm=[0, 2, 1, 3])
 
     def _turned(self, name: str, heads: Any, turn: tuple[Any, Any, Any]) -> Any:
-        partial = {} if self.shape.rotated == self.shape.head else {"rotary_embedding_dim": self.shape.rotated}
+        partial: dict[str, Any] = (
+            {} if self.shape.rotated == self.shape.head else {"rotary_embedding_dim": self.shape.rotated}
+        )
         return self._op("RotaryEmbedding", f"{name}.turned", heads, *turn, interleaved=1, **partial)
 
     def _cached(self, what: str, index: int, rows: Any) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from openrpp.llm.checkpoint import EMBEDDING, HEAD, NORM, Checkpoint, Hyperparameters
 from openrpp.llm.errors import ModelError
@@ -30,7 +29,7 @@ def read_llama2c(path: Path) -> Checkpoint:
     """
     if path.stat().st_size < _HEADER.size:
         raise ModelError(f"{path.name} is truncated: it has {path.stat().st_size} bytes, a header {_HEADER.size}")
-    content: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
+    content: Any = np.memmap(path, np.uint8, "r")
     width, feed, layers, heads, kv_heads, signed, context = _HEADER.unpack(content[: _HEADER.size])
     if min(width, feed, layers, heads, kv_heads, abs(signed), context) < 1 or width % heads or heads % kv_heads:
         raise ModelError(f"{path.name} is no checkpoint of llama2.c: its header makes no sense")
@@ -42,7 +41,7 @@ def read_llama2c(path: Path) -> Checkpoint:
     return Checkpoint(path.stem, path, shape, _weights(path, content, shape, shared=signed > 0), tokenizer)
 
 
-def _weights(path: Path, content: NDArray[np.uint8], shape: Hyperparameters, shared: bool) -> dict[str, Weight]:
+def _weights(path: Path, content: Any, shape: Hyperparameters, shared: bool) -> dict[str, Weight]:
     at = _HEADER.size
     found: dict[str, Weight] = {}
 

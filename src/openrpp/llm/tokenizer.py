@@ -32,7 +32,6 @@ class Tokenizer:
 
     Attributes:
         bos, eos: tokens that begin and end a text, None if the model has none.
-        stops: tokens after which generation ends.
         pieces: how each token is written in the vocabulary.
 
     Raises ModelError for a kind of tokenizer that is not known.
@@ -58,6 +57,7 @@ class Tokenizer:
 
     @cached_property
     def stops(self) -> frozenset[int]:
+        """Tokens after which generation ends."""
         named = {token for key in _KEYS if (token := self._token(key)) is not None}
         special = set(self._special())
         return frozenset(named | {self._index[text] for text in _STOPS if text in special})
@@ -109,7 +109,9 @@ class Tokenizer:
             return self._byte_pairs()
         if self.model == "llama":
             return self._sentence_pieces()
-        raise ModelError(f"{self._name} has a tokenizer of kind {self.model}, which is not supported; gpt2 and llama are")
+        raise ModelError(
+            f"{self._name} has a tokenizer of kind {self.model}, which is not supported; gpt2 and llama are"
+        )
 
     def _byte_pairs(self) -> Any:
         """Byte pairs over bytes that are written as letters, as GPT-2 has them."""
@@ -131,7 +133,7 @@ class Tokenizer:
         return encoder
 
     def _sentence_pieces(self) -> Any:
-        """SentencePiece's byte pairs: the best piece that two neighbours make is made first; unknown letters are bytes."""
+        """SentencePiece's byte pairs: the best piece that neighbours make comes first; unknown letters are bytes."""
         library = _library()
         unknown = self._token("unknown_token_id")
         encoder = library.Tokenizer(

@@ -40,7 +40,7 @@ def timed(
         report = launch(*args, **kwargs)
         span = Span(seconds / 2, seconds, seconds * 2)
         counted = {**report.counters, **(counters or {})}
-        return dataclasses.replace(report, seconds=span, counters=counted, dma_tail=dma_tail)
+        return dataclasses.replace(report, seconds=span, counters=counted, dma_tail=Span(dma_tail, dma_tail, dma_tail))
 
     monkeypatch.setattr(card.device, "launch", replaced)
 

@@ -121,6 +121,7 @@ class Pipeline:
         self.ends: deque[int] = deque([0] * rates.columns, rates.columns)
         self.dma_free = 0
         self.dma_done = 0
+        self.first_poll: int | None = None
         self.settled = True
         # Loops that ended already: (loop, state at entry) -> (state at the end, ticks).
         self._known: dict[tuple[int, tuple[int, ...]], tuple[tuple[int, ...], int]] = {}
@@ -193,6 +194,8 @@ class Pipeline:
 
     def _sync(self, item: SyncItem) -> None:
         begun = self.issue + item.fetch * self.rates.word
+        if item.what == "poll" and self.first_poll is None:
+            self.first_poll = begun
         self.issue = max(begun, self.dma_done if item.what == "poll" else self.end + self.rates.barrier)
         if self.watch:
             self.watch(Event(item, begun, self.issue))

@@ -56,7 +56,8 @@ class LaunchReport:
     limiter: str
     roofline: Roofline
     data_source: str = "none"
-    dma_tail: float = 0.0  # nominal cycles for which a kernel-started DMA outlives the kernel
+    dma_tail: Span = Span(0.0, 0.0, 0.0)  # cycles for which a kernel-started DMA outlives the kernel
+    first_poll: Span | None = None  # cycles until it first waits for DMA; None where it never does
     notes: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:

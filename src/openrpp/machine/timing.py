@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -122,7 +122,6 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
     }
     span = Span(cycles["low"], cycles["nominal"], cycles["high"])
     per_cycle = 1e-6 / card.clock.core.value
-    nominal = runs["nominal"]
     cost = card.launch.stream_us
     return LaunchReport(
         kernel=launch.kernel.name,
@@ -138,9 +137,16 @@ def report(timed: Timed, engine: str = "none") -> LaunchReport:
         limiter=_limiter(bounds["nominal"], span.nominal),
         roofline=_roofline(card, counters, span.nominal * per_cycle),
         data_source=engine if timed.gathers else "none",
-        dma_tail=max(nominal.dma_done - nominal.finish, 0) / nominal.rates.cycle,
+        dma_tail=_span(runs, lambda run: max(run.dma_done - run.finish, 0)),
+        first_poll=None if runs["nominal"].first_poll is None else _span(runs, lambda run: run.first_poll or 0),
         notes=_notes(timed, runs.values()),
     )
+
+
+def _span(runs: Mapping[Level, Pipeline], ticks: Callable[[Pipeline], int]) -> Span:
+    """Cycles at each end."""
+    low, nominal, high = (ticks(runs[level]) / runs[level].rates.cycle for level in ("low", "nominal", "high"))
+    return Span(low, nominal, high)
 
 
 def _run(timed: Timed, level: Level, watch: Callable[[Event], None] | None = None) -> Pipeline:

@@ -38,8 +38,8 @@ def launch_rows(report: LaunchReport, warp: int = 32) -> Iterator[tuple[str, str
     yield "roofline", roofline_text(report.roofline)
     if report.data_source != "none":
         yield "data from", f"the {report.data_source} engine (gather addresses)"
-    if report.dma_tail:
-        yield "transfer", f"runs on for {report.dma_tail:,.0f} cycles after the kernel"
+    if report.dma_tail.nominal:
+        yield "transfer", f"runs on for {report.dma_tail.nominal:,.0f} cycles after the kernel"
     for note in report.notes:
         yield "note", note
 

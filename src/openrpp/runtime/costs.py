@@ -92,33 +92,68 @@ def kernel_plan(costs: tuple[Costs, Costs, Costs], report: LaunchReport, kind: L
 
     The kernel's DDR traffic counts as spread evenly over its time, less what the transfer that outlives it moves.
     """
-    during = max(ddr_bytes(report) - tail_bytes(costs, report, hertz), 0.0)
-    engines: tuple[Engine, ...] = ("array", "dma") if report.counters.get("dma_transfers") else ("array",)
+    return _phased(costs, report, kind, hertz, None)
 
-    def phases(end: Costs, seconds: float) -> tuple[Phase, ...]:
-        rate = min(during / seconds, end.ddr_rate) if seconds > 0 else 0.0
+
+def parted_plan(
+    costs: tuple[Costs, Costs, Costs], report: LaunchReport, kind: LaunchKind, hertz: float
+) -> tuple[Plan, Plan]:
+    """`kernel_plan` in two: up to where the kernel first waits for DMA, and from there on, where its own traffic is."""
+    poll = report.first_poll or Span(0.0, 0.0, 0.0)
+    heads = ends_of(poll.scaled(1 / hertz))
+    plans = _phased(costs, report, kind, hertz, heads)
+    (queue_low, low), (queue, nominal), (queue_high, high) = plans
+    first = (
+        (queue_low, _head(heads[0])),
+        (queue, _head(heads[1])),
+        (queue_high, _head(heads[2])),
+    )
+    return first, ((low,), (nominal,), (high,))
+
+
+def _head(seconds: float) -> Phase:
+    return Phase("array", ("array",), seconds=seconds)
+
+
+def _phased(
+    costs: tuple[Costs, Costs, Costs],
+    report: LaunchReport,
+    kind: LaunchKind,
+    hertz: float,
+    heads: tuple[float, float, float] | None,
+) -> Plan:
+    engines: tuple[Engine, ...] = ("array", "dma") if report.counters.get("dma_transfers") else ("array",)
+    tails = tail_bytes(costs, report, hertz)
+
+    def phases(end: Costs, seconds: float, tail: float, head: float) -> tuple[Phase, Phase]:
+        left, during = max(seconds - head, 0.0), max(ddr_bytes(report) - tail, 0.0)
+        rate = min(during / left, end.ddr_rate) if left > 0 else 0.0
         return (
             Phase("host queue", ("queue",), delay=end.launch[kind]),
-            Phase("array", engines, seconds=seconds, ddr=rate, nbytes=ddr_bytes(report)),
+            Phase("array", engines, seconds=left, ddr=rate, nbytes=ddr_bytes(report)),
         )
 
-    low, nominal, high = (phases(end, time) for end, time in zip(costs, ends_of(report.seconds), strict=True))
+    ends = zip(costs, ends_of(report.seconds), tails, heads or (0.0, 0.0, 0.0), strict=True)
+    low, nominal, high = (phases(*end) for end in ends)
     return low, nominal, high
 
 
-def tail_bytes(costs: tuple[Costs, Costs, Costs], report: LaunchReport, hertz: float) -> float:
-    """Bytes that are still to move when a kernel ends whose transfer outlives it."""
-    return report.dma_tail / hertz * min(costs[1].dma_rate, costs[1].ddr_rate)
+def tail_bytes(costs: tuple[Costs, Costs, Costs], report: LaunchReport, hertz: float) -> tuple[float, float, float]:
+    """Bytes that are still to move when a kernel ends whose transfer outlives it, on each clock."""
+    low, nominal, high = (
+        cycles / hertz * min(end.dma_rate, end.ddr_rate)
+        for end, cycles in zip(costs, ends_of(report.dma_tail), strict=True)
+    )
+    return low, nominal, high
 
 
 def tail_plan(costs: tuple[Costs, Costs, Costs], report: LaunchReport, hertz: float) -> Plan:
     """The phase of a transfer that outlives its kernel, on each clock."""
-    nbytes = tail_bytes(costs, report, hertz)
 
-    def phases(end: Costs) -> tuple[Phase, ...]:
+    def phases(end: Costs, nbytes: float) -> tuple[Phase, ...]:
         return (Phase("DMA in", ("dma",), 0.0, nbytes / end.dma_rate, end.dma_rate, round(nbytes)),)
 
-    low, nominal, high = (phases(end) for end in costs)
+    low, nominal, high = (phases(*end) for end in zip(costs, tail_bytes(costs, report, hertz), strict=True))
     return low, nominal, high
 
 

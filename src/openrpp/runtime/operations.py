@@ -17,7 +17,8 @@ from openrpp.machine.memory import as_bytes
 from openrpp.machine.report import LaunchReport
 from openrpp.runtime.arguments import Argument, check_count, pack
 from openrpp.runtime.buffer import Buffer
-from openrpp.runtime.costs import LaunchKind, Place, copy_plan, kernel_plan, tail_plan
+from openrpp.runtime.costs import LaunchKind, Place, copy_plan
+from openrpp.runtime.overlap import submit_launch
 from openrpp.runtime.schedule import Frontier, Work
 
 if TYPE_CHECKING:
@@ -69,14 +70,7 @@ class KernelOperation:
     def issue(self, card: Card, before: Frontier, stream: str, kind: LaunchKind) -> tuple[Frontier, LaunchReport]:
         """Run it now and put it into the schedule: (what later work waits for, report)."""
         report = card.device.launch(self.kernel, axes(self.grid), axes(self.block), self._words(card), self._tail)
-        schedule = card.schedule
-        plan = kernel_plan(schedule.costs, report, kind, schedule.hertz)
-        work = schedule.submit(self.name, stream, plan, before.works)
-        tails = tuple(tail for tail in before.tails if tail.finish is None)
-        if report.dma_tail > 0:
-            plan = tail_plan(schedule.costs, report, schedule.hertz)
-            tails = (schedule.submit(f"{self.name} (transfer)", stream, plan, (work, *tails)),)
-        return Frontier((work,), tails), report
+        return submit_launch(card.schedule, report, self.name, stream, kind, before), report
 
 
 def axes(extent: Extent) -> Sequence[int]:

@@ -20,11 +20,12 @@ from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.clock import Phase
 from openrpp.runtime.compiled import PUBLISHED, target_of
-from openrpp.runtime.costs import LaunchKind, kernel_plan
+from openrpp.runtime.costs import LaunchKind
 from openrpp.runtime.engines import Call, Ran, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
 from openrpp.runtime.machine_code import foreseen_time
 from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
+from openrpp.runtime.overlap import submit_launch
 from openrpp.runtime.schedule import Frontier
 from openrpp.runtime.staging import submit_stages
 from openrpp.runtime.values import Value, pack
@@ -150,17 +151,16 @@ class ProgramOperation:
     def _scheduled(
         self, card: Card, taken: CardTime | None, before: Frontier, stream: str, kind: LaunchKind
     ) -> Frontier:
-        schedule, works = card.schedule, before.all
+        schedule = card.schedule
         if taken is None or not taken.launches:
             card.untimed += 1
             low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
-            return Frontier((schedule.submit(self.name, stream, (low, nominal, high), works),))
+            return Frontier((schedule.submit(self.name, stream, (low, nominal, high), before.all),))
         if taken.stages:
-            return Frontier(submit_stages(schedule, taken, self.name, stream, kind, works))
+            return Frontier(submit_stages(schedule, taken, self.name, stream, kind, before.all))
         for launch in taken.launches:
-            plan = kernel_plan(schedule.costs, launch, kind, schedule.hertz)
-            works = (schedule.submit(self.name, stream, plan, works),)
-        return Frontier(works)
+            before = submit_launch(schedule, launch, self.name, stream, kind, before)
+        return before
 
 
 def _timed_natively(card: Card, call: Call) -> Ran | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openrpp.codegen.card.footprints import Footprints, Touch
+from openrpp.codegen.card.footprints import Footprints, Touch, uses_of
 from openrpp.machine.faults import Fault, LaunchError
 from openrpp.machine.launch import Triple
 from openrpp.machine.report import LaunchReport, Span
@@ -82,18 +82,26 @@ class NoRoom(Exception):
 
 
 def needs_staging(card: Card, call: Call) -> bool:
-    """Whether an argument points to DDR."""
+    """Whether lanes follow an argument to DDR. Raises LaunchError where a transfer moves the same buffer."""
     return bool(_pointers(card, call))
 
 
 def _pointers(card: Card, call: Call) -> dict[int, int]:
-    """Argument index -> address, of those in DDR."""
+    """Argument index -> address, of those in DDR that lanes follow; what only transfers move stays where it is."""
     ddr, kernel = card.device.memory.ddr, call.module.kernels[call.symbol]
-    return {
+    used = uses_of(kernel)
+    found = {
         index: value
         for index, (param, value) in enumerate(zip(kernel.params, call.values, strict=True))
-        if param.type.is_pointer and isinstance(value, int) and ddr.base <= value < ddr.end
+        if param.type.is_pointer and isinstance(value, int) and ddr.base <= value < ddr.end and param in used.followed
     }
+    for index in found:
+        if kernel.params[index] in used.moved:
+            raise LaunchError(
+                f"kernel {call.name}: argument {index + 1} ({kernel.params[index].name}) lies in DDR, and both "
+                f"transfers and lanes use it; lanes of {card.arch.name} reach SRAM only"
+            )
+    return found
 
 
 def run_staged(card: Card, call: Call) -> Ran:

@@ -99,6 +99,7 @@ class Allocator(Accesses):
         self.planes: dict[Word, int] = {}
         self.spills = 0
         self.cost = 0  # columns, those of loops several times
+        self._moves = any(isinstance(item, Transfer) for item in items)
         self._depth = 0
         self._temporary = 0
         self._uses: dict[Word, list[int]] = {}
@@ -441,7 +442,7 @@ class Allocator(Accesses):
             self.text.do("DMB_ORI", at=[item.location])
         elif isinstance(item, Flag):
             self._flush()
-            fetch_flag(self.text, self.pairs_of[item.result])
+            fetch_flag(self.text, self.pairs_of[item.result], moves=self._moves)
         elif isinstance(item, Poll):
             self._flush()
             self.text.column("POLL.CHN1", "NOP")

@@ -35,6 +35,7 @@ from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loop, Loops
 from openrpp.kir.analysis.uniformity import Shape, Uniformity
 from openrpp.kir.ir import Block, BlockParam, Constant, Edge, Exit, Instr, Kernel, Parameter, Value
+from openrpp.kir.location import Location
 from openrpp.kir.ops.form import Effect
 from openrpp.kir.ops.threads import WARP
 
@@ -103,6 +104,10 @@ class Irreducible(Exception):
 
 class NotForSequencer(Exception):
     """A transfer whose addresses or size the sequencer does not have."""
+
+    def __init__(self, location: Location | None) -> None:
+        self.location = location
+        super().__init__()
 
 
 class Demoted(Exception):
@@ -377,7 +382,7 @@ class Flow:
             return
         target, source, size = ((*self.sources(value), 0)[:2] for value in instr.operands)
         if not all(isinstance(word, int) or word in self.scalars for word in (*target, *source, *size)):
-            raise NotForSequencer
+            raise NotForSequencer(instr.location)
         self.items += [
             Fence(instr.location),
             Poll(instr.location),

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
+from openrpp.codegen.card.origins import Origins
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loops
 from openrpp.kir.analysis.ranges import Facts, Interval, Ranges
 from openrpp.kir.ir import Block, BlockParam, Instr, Kernel, Parameter, Value
 from openrpp.kir.location import Location
 from openrpp.kir.ops.form import Effect
+from openrpp.kir.ops.memory import TRANSFERS
 from openrpp.kir.types import Space
 
+_ACCESSES = (Effect.LOAD, Effect.STORE, Effect.ATOMIC)
 _ELSEWHERE = (Space.SHARED, Space.PRIVATE, Space.PARAM)
 Reach = tuple[Parameter, Interval | None]
 """An argument and bytes behind its address; None where nothing is known of them."""
@@ -39,6 +43,46 @@ class Touch:
         return self.low is not None
 
 
+@dataclass(frozen=True)
+class Uses:
+    """Pointer parameters that accesses of lanes may follow, and those that transfers may move from or to."""
+
+    followed: frozenset[Parameter]
+    moved: frozenset[Parameter]
+
+
+_uses: WeakKeyDictionary[Kernel, Uses] = WeakKeyDictionary()
+
+
+def uses_of(kernel: Kernel) -> Uses:
+    """How a kernel uses its buffers; kept with the kernel, which must not change any more."""
+    if kernel not in _uses:
+        origins = Origins(Cfg(kernel))
+        followed, moved = set[Value](), set[Value]()
+        for instr in kernel.instructions():
+            if instr.effect in _ACCESSES:
+                followed.update(origins.of(pointer_of(instr)))
+            elif instr.op.name in TRANSFERS:
+                moved.update(root for side in instr.operands[:2] for root in origins.of(side))
+        params = frozenset(item for item in kernel.params if item.type.is_pointer and not item.is_by_value)
+        _uses[kernel] = Uses(_params(followed, params), _params(moved, params))
+    return _uses[kernel]
+
+
+def _params(roots: set[Value], params: frozenset[Parameter]) -> frozenset[Parameter]:
+    """The parameters among roots: all of them where a root is a pointer of which nothing is known."""
+    known = all(
+        isinstance(root, Parameter) or (isinstance(root, Instr) and root.op.name in ("global_addr", "local_addr"))
+        for root in roots
+    )
+    return frozenset(param for param in params if param in roots) if known else params
+
+
+def pointer_of(instr: Instr) -> Value:
+    """The address of an access."""
+    return instr.operands[1] if instr.effect is Effect.STORE else instr.operands[0]
+
+
 class Footprints:
     """The touches of a kernel's accesses to its arguments' buffers, for parts of a grid."""
 
@@ -51,12 +95,7 @@ class Footprints:
         self._loops = Loops(self._cfg)
         self._block, self._grid = block, grid
         self._params = {name: Interval(value, value) for name, value in numbers.items()}
-        self._accesses = [
-            (instr, home)
-            for home in self._cfg.order
-            for instr in home.body
-            if instr.effect in (Effect.LOAD, Effect.STORE, Effect.ATOMIC)
-        ]
+        self._accesses = [(instr, home) for home in self._cfg.order for instr in home.body if instr.effect in _ACCESSES]
 
     def of(self, first: tuple[int, int, int], last: tuple[int, int, int]) -> list[Touch]:
         """Touches of the blocks from `first` to `last`, that excluded."""
@@ -67,7 +106,7 @@ class Footprints:
 
     def _touches(self, ranges: Ranges, instr: Instr, home: Block) -> Iterator[Touch]:
         is_store = instr.effect is not Effect.LOAD
-        pointer = instr.operands[1] if instr.effect is Effect.STORE else instr.operands[0]
+        pointer = pointer_of(instr)
         if pointer.type.space in _ELSEWHERE:
             return
         size = (instr.operands[0] if instr.effect is Effect.STORE else instr).type.bytes

@@ -33,7 +33,8 @@ class Places:
     direct: int = 0  # words of the parameter area that are FRAM words too
     spare: int = 0  # FRAM words behind them for values of the sequencer
     biased: Mapping[int, int] = field(default_factory=dict[int, int])
-    near: bool = False  # every pointer leads to SRAM: its low word is the address
+    near: bool = False  # every pointer that lanes follow leads to SRAM: its low word is the address
+    moves: bool = False  # pointers may lead to what transfers move: their high words matter as well
     sram: frozenset[str] = frozenset()  # pointer parameters and variables that lie in SRAM
 
     def root(self, kernel: Kernel, value: Value) -> int:

@@ -343,7 +343,8 @@ def load_parameter(lower: Lowering, kernel: Kernel, parameter: Parameter) -> Non
     if parameter.is_by_value:
         found.append(lower.add(scalar(lower, PARAMS), offset))
     else:
-        kept = 1 if lower.places.near and parameter.type.is_pointer else len(words)
+        short = lower.places.near and not lower.places.moves and parameter.type.is_pointer
+        kept = 1 if short else len(words)
         found += [parameter_word(lower, offset + 4 * index) for index in range(kept)]
         found += [0] * (len(words) - kept)
     copy(lower, words, tuple(found))

@@ -28,7 +28,7 @@ from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.prologue import set_up
 from openrpp.codegen.card.published.legal import Legal
 from openrpp.codegen.card.published.reasons import Lacking, Need, needs
-from openrpp.codegen.card.published.votes import POLL, prepare_votes
+from openrpp.codegen.card.published.votes import asks, prepare_votes
 from openrpp.codegen.card.records import Records
 from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
 from openrpp.codegen.card.scalar_registers import OutOfScalars, scalar_places
@@ -39,7 +39,7 @@ from openrpp.codegen.card.start import block_shape
 from openrpp.codegen.card.steps import Memory, Word
 from openrpp.codegen.card.strength import direct_jumps, reduced
 from openrpp.codegen.card.text import Text, located
-from openrpp.codegen.card.transfers import copied
+from openrpp.codegen.card.transfers import copied, starts_transfers
 from openrpp.codegen.card.values import Values, short_values
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
@@ -64,6 +64,11 @@ _LARGE = 5000
 _LEAST_SPARE, _MOST_SPARE = 4, 12
 _SPARE = re.compile(r"\[spare(\d+)\]")
 _MOST_THREADS = 8160  # 255 warps
+_UNKNOWN_TO_SEQUENCER = (
+    "the sequencer starts transfers on the published chip, and an address or the size of this one is not its own "
+    "value; compute them from arguments and blockIdx alone, with one block of the card per CUDA block, or use "
+    "--target ae7100x"
+)
 TARGETS = ("ae7100x", "ae7100")
 PUBLISHED = "ae7100"
 PLAIN = "compiled by the plain back end, which keeps all values in memory"
@@ -170,8 +175,8 @@ def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need], 
     """By the optimising back end. Raises Unsupported, NoRoom, Irreducible."""
     text, planes, spills = _optimised(clone_kernel(kernel), block, places, needed, pairs)
     start = block_shape(text, kernel, block, places) + set_up(text, pairs)
-    if places.near and any(POLL in line for line in text.lines):
-        start += prepare_votes(places.geometry)
+    if places.near and asks(text):
+        start += prepare_votes(places.geometry, moves=places.moves)
     return _Written(text, start, planes, spills)
 
 
@@ -346,7 +351,7 @@ def compile(
     published = target == PUBLISHED
     given = module
     module, records = (module, None) if published else recorded(module, name)
-    if naive or published or module.kernels[name].merge > 1:
+    if naive or (module.kernels[name].merge > 1 and not published):
         module = copied(module, name)
     if naive or module.kernels[name].merge > 1:
         module = counted(module, name)
@@ -356,13 +361,16 @@ def compile(
     sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
     spare = min(_MOST_SPARE, max(_LEAST_SPARE, _DIRECT - area // 4))
     places = replace(places, direct=min(area // 4, _DIRECT - spare), near=published, sram=sram, spare=spare)
+    places = replace(places, moves=published and starts_transfers(kernel))
     names = (PUBLISHED_PAIRS if published else ALL_PAIRS)[:pairs]
     needed: list[Need] = []
     threads = block[0] * block[1] * block[2] * kernel.merge
     try:
         work = settle_dots(module, kernel, block, places, naive=naive)
         written = _plain(work, block, places) if naive else _written(work, block, places, needed, names)
-    except NotForSequencer:
+    except NotForSequencer as error:
+        if published:
+            raise Unsupported(_UNKNOWN_TO_SEQUENCER, name, error.location) from None
         return compile(copied(given, name), name, block, target=target, pairs=pairs, placement=placement)
     except (NoRoom, Irreducible) as error:
         if published:

@@ -10,12 +10,17 @@ from __future__ import annotations
 from openrpp.codegen.card.indices import thread_count, thread_number
 from openrpp.kir.build import Builder
 from openrpp.kir.ir import Block, Instr, Kernel, Module, Value
+from openrpp.kir.ops.memory import TRANSFERS
 from openrpp.kir.passes.copying import clone_kernel
 from openrpp.kir.types import I8, I32, I64, Type
 
-_TRANSFERS = ("stage_in", "stage_out")
-STAGING = (*_TRANSFERS, "stage_wait")
+STAGING = (*TRANSFERS, "stage_wait")
 """Ops that start transfers or wait for them."""
+
+
+def starts_transfers(kernel: Kernel) -> bool:
+    """Whether a kernel moves data by DMA."""
+    return any(instr.op.name in TRANSFERS for instr in kernel.instructions())
 
 
 def copied(module: Module, name: str) -> Module:
@@ -43,7 +48,7 @@ def _rewrite(kernel: Kernel, block: Block) -> None:
             b.append(instr)
             continue
         b("barrier")
-        if instr.op.name in _TRANSFERS:
+        if instr.op.name in TRANSFERS:
             _copy(b, *instr.operands)
     b.current.terminator = end
 

@@ -18,6 +18,7 @@ from openrpp.codegen.host.watch import Watch
 from openrpp.codegen.host.writer import Writer, scalar_type, vector
 from openrpp.kir.ir import Constant, Instr, Value
 from openrpp.kir.ops.form import Effect
+from openrpp.kir.ops.memory import TRANSFERS
 from openrpp.kir.types import Space
 
 
@@ -276,7 +277,7 @@ class Computing(Watch, Tiles):
             counted = self.both(self.mask, self.at(instr.operands[0], 2))
             self._add(frames.COUNT, counted)
             self._add(frames.PRESENT, self.full_mask())
-        elif name in ("stage_in", "stage_out"):
+        elif name in TRANSFERS:
             self._stage(instr)
 
     def _add(self, offset: int, mask: str) -> None:

@@ -22,6 +22,7 @@ from openrpp.codegen.host.turns import STOPPED
 from openrpp.codegen.host.writer import Writer, memory_type, scalar_type
 from openrpp.kir.ir import Instr, Kernel, Module, Value
 from openrpp.kir.layout import private_layout, shared_layout, symbols
+from openrpp.kir.ops.memory import TRANSFERS
 from openrpp.kir.types import Space
 
 
@@ -241,7 +242,7 @@ class _Translator:
                 writer.place(writer.label("dead"))
 
     def _stages(self) -> bool:
-        return any(instr.op.name in ("stage_in", "stage_out") for instr in self.kernel.instructions())
+        return any(instr.op.name in TRANSFERS for instr in self.kernel.instructions())
 
     def _reset(self, writer: Writer) -> None:
         for offset, kind in ((frames.COUNT, "i64"), (frames.BYTES, "i64")):

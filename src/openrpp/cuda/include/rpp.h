@@ -9,6 +9,7 @@ RPP_OP float __rpp_fexp2(float x) __attribute__((const));
 RPP_OP float __rpp_flog2(float x) __attribute__((const));
 RPP_OP void __rpp_stage_in(__attribute__((address_space(3))) void *to, const void *from, unsigned int bytes);
 RPP_OP void __rpp_stage_out(void *to, const __attribute__((address_space(3))) void *from, unsigned int bytes);
+RPP_OP void __rpp_transfer(void *to, const void *from, unsigned int bytes);
 RPP_OP void __rpp_stage_wait(void);
 
 namespace rpp {
@@ -52,5 +53,14 @@ template <class T> RPP_DEVICE void stage_out(T *global, const T *shared, unsigne
     __rpp_stage_out(global, (const __attribute__((address_space(3))) void *)shared, count * (unsigned int)sizeof(T));
 }
 RPP_DEVICE void wait() { __rpp_stage_wait(); }
+
+/* DMA between buffers, in SRAM or DDR, started by the whole block with equal operands. A buffer that is only moved like this may
+   lie in DDR on the published chip, too. What nobody waits for outlives the kernel: the data is there behind the first `wait`
+   of a later launch in the same stream. */
+template <class T> RPP_DEVICE void transfer(T *to, const T *from, unsigned int count) {
+    __rpp_transfer(to, from, count * (unsigned int)sizeof(T));
+}
+/* The same, for what a later launch will read: weights from DDR to a place in SRAM that outlives the kernel. */
+template <class T> RPP_DEVICE void prefetch(T *sram, const T *ddr, unsigned int count) { transfer(sram, ddr, count); }
 
 }  // namespace rpp

@@ -62,7 +62,7 @@ def _literal(context: Context, operand: Operand) -> str:
     return data.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
-def _staged(op: str, shared: int) -> Translate:
+def _staged(op: str, shared: int | None) -> Translate:
     """A DMA transfer; device memory is named by a pointer of device memory."""
 
     def translated(context: Context, instr: Instruction) -> None:
@@ -130,6 +130,7 @@ BY_NAME: Final[dict[str, Translate]] = {
     "__rpp_lut": _lut,
     "__rpp_stage_in": _staged("stage_in", 0),
     "__rpp_stage_out": _staged("stage_out", 1),
+    "__rpp_transfer": _staged("transfer", None),
 }
 """The externals of our device headers."""
 

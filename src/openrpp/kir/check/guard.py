@@ -158,9 +158,9 @@ class Checker:
             if wanted is not None and wanted not in lanes:
                 self._verdicts.missing_lane(thread, meeting.instr, wanted)
 
-    def staged(self, thread: ThreadState, instr: Instr, shared: int, device: int, size: int) -> bool:
+    def staged(self, thread: ThreadState, instr: Instr, target: int, source: int, size: int) -> bool:
         """A DMA transfer starts."""
-        return self._transfers.started(thread, instr, shared, device, size)
+        return self._transfers.started(thread, instr, target, source, size)
 
     def failed(self, block: BlockState, fault: Fault) -> None:
         """Threads wait for each other in vain."""

@@ -8,25 +8,30 @@ from openrpp.kir.check.order import Segment
 from openrpp.kir.check.races import Cells
 from openrpp.kir.interp.state import ThreadState
 from openrpp.kir.ir import Instr
+from openrpp.kir.types import Space
+
+Side = tuple[Space, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A DMA transfer that has been started and not waited for: into shared memory if `inward`, else out of it."""
+    """A DMA transfer that has been started and not waited for. `target` and `source` are (space, address)."""
 
     segment: Segment
     instr: Instr
-    shared: int
-    device: int
+    target: Side
+    source: Side
     size: int
-    inward: bool
 
     def collides(self, kind: str, where: int, size: int, *, in_shared: bool) -> bool:
         """Whether an access disturbs the transfer, or is disturbed by it."""
-        start = self.shared if in_shared else self.device
-        overlaps = where < start + self.size and start < where + size
-        written = self.inward is in_shared
-        return overlaps and (written or kind != "read")
+        return self._meets(self.target, where, size, in_shared) or (
+            kind != "read" and self._meets(self.source, where, size, in_shared)
+        )
+
+    def _meets(self, side: Side, where: int, size: int, in_shared: bool) -> bool:
+        space, start = side
+        return (space is Space.SHARED) is in_shared and where < start + self.size and start < where + size
 
 
 @dataclass(slots=True, eq=False)

@@ -20,6 +20,7 @@ _DID: Final = {
     "atomic": "changed atomically",
     "stage_in": "moved",
     "stage_out": "moved",
+    "transfer": "moved",
 }
 _VERBS: Final = {"load": "read", "lut": "read", "store": "write"}
 

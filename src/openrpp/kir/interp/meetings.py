@@ -8,6 +8,7 @@ from typing import Any, cast
 from openrpp.kir.interp.faults import DivergentBarrier, DivergentWarp, Fault, NotUniform, OutOfBounds
 from openrpp.kir.interp.memory import Unreachable
 from openrpp.kir.interp.state import Access, BlockState, Meeting, ThreadState
+from openrpp.kir.ir import Value
 from openrpp.kir.ops.form import Effect
 from openrpp.kir.ops.threads import WARP
 from openrpp.kir.types import Space, signed
@@ -147,31 +148,30 @@ def _stage(meeting: Meeting, threads: Sequence[ThreadState]) -> None:
             raise NotUniform(sentence, thread.at(meeting.instr))
     target, source, bits = operands
     size = signed(bits, meeting.instr.operands[2].type.bits)
-    inward = meeting.instr.op.name == "stage_in"
-    shared, device = (target, source) if inward else (source, target)
     owner = first.owner
     guard = owner.launch.guard
-    if guard is not None and not guard.staged(first, meeting.instr, shared, device, size):
+    if guard is not None and not guard.staged(first, meeting.instr, target, source, size):
         return
-    if size < 0 or shared + size > len(owner.shared):
-        sentence = f"{size} bytes at offset {shared} do not lie in shared memory of {len(owner.shared)} bytes"
-        raise OutOfBounds(sentence, first.at(meeting.instr))
+    to, start = (space_of(value) for value in meeting.instr.operands[:2])
+    for space, shared in ((to, target), (start, source)):
+        if size < 0 or (space is Space.SHARED and shared + size > len(owner.shared)):
+            sentence = f"{size} bytes at offset {shared} do not lie in shared memory of {len(owner.shared)} bytes"
+            raise OutOfBounds(sentence, first.at(meeting.instr))
     memory = owner.launch.memory
     try:
-        if inward:
-            owner.shared[shared : shared + size] = memory.read(device, size)
+        data = bytes(owner.shared[source : source + size] if start is Space.SHARED else memory.read(source, size))
+        if to is Space.SHARED:
+            owner.shared[target : target + size] = data
         else:
-            memory.write(device, bytes(owner.shared[shared : shared + size]))
+            memory.write(target, data)
     except Unreachable as error:
         raise OutOfBounds(str(error), first.at(meeting.instr)) from None
-    _observe(first, meeting, inward, shared, device, size)
-
-
-def _observe(thread: ThreadState, meeting: Meeting, inward: bool, shared: int, device: int, size: int) -> None:
-    observe: Any = thread.owner.launch.observe
+    observe: Any = owner.launch.observe
     if observe is not None:
-        epoch = thread.owner.epoch
-        write, read = "write", "read"
-        near, far = (write, read) if inward else (read, write)
-        observe(Access(near, Space.SHARED, shared, size, thread, epoch, meeting.instr))
-        observe(Access(far, Space.GLOBAL, device, size, thread, epoch, meeting.instr))
+        for kind, space, place in (("write", to, target), ("read", start, source)):
+            observe(Access(kind, space, place, size, first, owner.epoch, meeting.instr))
+
+
+def space_of(operand: Value) -> Space:
+    """Which of the two memories a side of a transfer lies in: shared or device memory."""
+    return Space.SHARED if operand.type.space is Space.SHARED else Space.GLOBAL

@@ -76,8 +76,8 @@ class Guard(Protocol):
         """Lanes meet at a warp op; registers hold its operands, not yet its results."""
         ...
 
-    def staged(self, thread: ThreadState, instr: Instr, shared: int, device: int, size: int) -> bool:
-        """A transfer between shared and device memory starts; whether it can be made."""
+    def staged(self, thread: ThreadState, instr: Instr, target: int, source: int, size: int) -> bool:
+        """A DMA transfer starts; whether it can be made. Its operands say which memories the sides are in."""
         ...
 
     def passed(self, block: BlockState, instr: Instr) -> None:

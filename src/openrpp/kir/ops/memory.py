@@ -32,6 +32,8 @@ from openrpp.kir.types import (
     signed,
 )
 
+TRANSFERS: Final = ("stage_in", "stage_out", "transfer")
+"""Ops that start a DMA transfer: where to, where from, how many bytes."""
 SCOPES: Final = ("block", "device", "system")
 _POINTER: Final = {"P": POINTERS}
 _WRITABLE: Final = tuple(kind for kind in POINTERS if kind.space not in (Space.CONSTANT, Space.PARAM))
@@ -182,6 +184,14 @@ def _staging() -> list[Op]:
             f"Starts a DMA transfer of c bytes from shared memory b to device memory a; {uniform}",
             Effect.BLOCK,
             where=where,
+        ),
+        Op(
+            "transfer",
+            "ptr.global ptr.global I -> void",
+            f"Starts a DMA transfer of c bytes within device memory, from b to a; {uniform} It may outlive the kernel: "
+            "a later launch waits for it at its first `stage_wait`.",
+            Effect.BLOCK,
+            where={"I": (I32, I64)},
         ),
         Op("stage_wait", "-> void", "Waits until the transfers of the block are done; a barrier.", Effect.BLOCK),
     ]

@@ -1,0 +1,130 @@
+"""Which values share memory: parts of a concat and of a split are views of its slabs, reshapes are the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from openrpp.kernels.slabs import SLAB
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+ALIGNED: Final = SLAB
+"""Channels at whose multiples a part of a larger tensor may begin, if all kernels shall read and write it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A part that could be channels `first` on of a whole.
+
+    Attributes:
+        made: the one of the two that the node makes: a concat the whole, a split the part.
+        relabel: both have the same pixels under other extents.
+    """
+
+    part: ir.Value
+    whole: ir.Value
+    first: int
+    made: ir.Value
+    relabel: bool = False
+
+
+class _Pool:
+    """Storage of one or several values: where each lies, which channels are written, the border."""
+
+    def __init__(self, value: ir.Value, count: int, border: int) -> None:
+        self.members: dict[ir.Value, tuple[int, int]] = {value: (0, count)}
+        self.written: list[tuple[int, int]] = []
+        self.border = border
+        self.relabelled = False
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last channel."""
+        return min(lo for lo, _ in self.members.values()), max(hi for _, hi in self.members.values())
+
+
+class Storage:
+    """Values join pools as long as nothing overlaps that is written twice and borders agree."""
+
+    def __init__(self) -> None:
+        self._pools: dict[ir.Value, _Pool] = {}
+        self.granted: set[View] = set()
+
+    def add(self, value: ir.Value, channels: int, border: int, pieces: Sequence[int] = ()) -> None:
+        """A value with storage of its own; whoever makes it writes it whole, or in pieces of so many channels."""
+        pool = self._pools[value] = _Pool(value, channels, border)
+        start = 0
+        for count in pieces or (channels,):
+            pool.written.append((start, start + count))
+            start += count
+
+    def __contains__(self, value: ir.Value) -> bool:
+        return value in self._pools
+
+    def share(self, view: View) -> bool:
+        """Let a part be channels of a whole, if it can be: then the node has nothing to write there."""
+        if self._shared(view):
+            self.granted.add(view)
+            return True
+        return False
+
+    def _shared(self, view: View) -> bool:
+        if view.part not in self._pools or view.whole not in self._pools:
+            return False
+        one, other = self._pools[view.whole], self._pools[view.part]
+        start = one.members[view.whole][0] + view.first
+        low, high = other.members[view.part]
+        shift = start - low
+        if one is other:
+            return shift == 0
+        if (view.relabel or one.relabelled or other.relabelled) and (one.border or other.border):
+            return False
+        maker, piece = (one, (start, start + high - low)) if view.made is view.whole else (other, (low, high))
+        if piece not in maker.written:
+            return False
+        maker.written.remove(piece)
+        if not _compatible(one, other, shift):
+            maker.written.append(piece)
+            return False
+        self._join(one, other, shift, view.relabel)
+        return True
+
+    def _join(self, one: _Pool, other: _Pool, shift: int, relabel: bool) -> None:
+        one.members |= {value: (lo + shift, hi + shift) for value, (lo, hi) in other.members.items()}
+        one.written += [(lo + shift, hi + shift) for lo, hi in other.written]
+        one.border = max(one.border, other.border)
+        one.relabelled |= other.relabelled or relabel
+        for value in other.members:
+            self._pools[value] = one
+
+    def pool(self, value: ir.Value) -> int:
+        """A number that values in the same storage have in common."""
+        return id(self._pools[value])
+
+    def border(self, value: ir.Value) -> int:
+        """Zero pixels around a value."""
+        return self._pools[value].border
+
+    def channels(self, value: ir.Value) -> int:
+        """Channels of the whole storage that a value lies in."""
+        first, last = self._pools[value].span
+        return last - first
+
+    def first(self, value: ir.Value) -> int:
+        """The channel of its storage at which a value begins."""
+        pool = self._pools[value]
+        return pool.members[value][0] - pool.span[0]
+
+
+def _compatible(one: _Pool, other: _Pool, shift: int) -> bool:
+    """Whether two pools may be one: written parts do not meet, each begins at a slab and ends where another begins or
+    at the end of all."""
+    moved = [(lo + shift, hi + shift) for lo, hi in other.written]
+    if any(lo < end and start < hi for lo, hi in moved for start, end in one.written):
+        return False
+    spans = [*one.members.values(), *((lo + shift, hi + shift) for lo, hi in other.members.values())]
+    start, end = min(lo for lo, _ in spans), max(hi for _, hi in spans)
+    return all((lo - start) % ALIGNED == 0 and (hi == end or (hi - start) % ALIGNED == 0) for lo, hi in spans)

@@ -1,0 +1,109 @@
+"""Card time of a plan: its launches as nodes of a replayed graph on clocks of their own; nothing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openrpp.graph.plan import Download, Upload
+from openrpp.graph.report import NodeTime
+from openrpp.graph.run import Runner
+from openrpp.kernels.launch import Launch
+from openrpp.machine.report import Span
+from openrpp.runtime.card_time import CardTime
+from openrpp.runtime.costs import copy_plan, kernel_plan, tail_plan
+from openrpp.runtime.graph import Node
+from openrpp.runtime.machine_code import foreseen_time
+from openrpp.runtime.operations import CopyOperation, place_of
+from openrpp.runtime.program import ProgramOperation
+from openrpp.runtime.schedule import Frontier, Schedule
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Card time of one run, of its edges, and of each launch; `unknown` says why the first is not known."""
+
+    card: Span | None
+    edges: Span
+    taken: tuple[CardTime, ...]
+    unknown: tuple[str, ...]
+
+
+def time_plan(runner: Runner) -> Timing:
+    """Walk the machine code of every launch and put them on a schedule, one graph after another.
+
+    Equal launches (kernel, shape, arguments) are walked once.
+    """
+    schedule = Schedule(runner.card.arch, lambda _: None)
+    known: dict[object, CardTime] = {}
+    taken: list[CardTime] = []
+    unknown: list[str] = []
+    frontier = Frontier()
+    for graph in runner.graphs():
+        for node in graph.nodes:
+            frontier, time = _submit(runner, schedule, node, frontier, known)
+            if time is not None:
+                taken.append(time)
+                if not time.launches:
+                    unknown.append(f"{node.name}: {time.reason}")
+    span = schedule.drain()
+    return Timing(None if unknown else span, _edges(runner), tuple(taken), tuple(dict.fromkeys(unknown)))
+
+
+def _submit(
+    runner: Runner, schedule: Schedule, node: Node, before: Frontier, known: dict[object, CardTime]
+) -> tuple[Frontier, CardTime | None]:
+    operation = node.operation
+    if isinstance(operation, CopyOperation):
+        plan = copy_plan(schedule.costs, place_of(operation.source), place_of(operation.target), operation.nbytes)
+        return Frontier((schedule.submit(node.name, "graph", plan, before.all),)), None
+    assert isinstance(operation, ProgramOperation)
+    call = operation.call(runner.card)
+    key = (id(call.module), call.symbol, call.grid, call.block, tuple(call.values), call.shared_bytes)
+    taken = known.get(key)
+    if taken is None:
+        taken = known[key] = foreseen_time(runner.card, call)
+    works, tails = before.works, before.tails
+    for report in taken.launches:
+        work = schedule.submit(node.name, "graph", kernel_plan(schedule.costs, report, "graph", schedule.hertz), works)
+        works = (work,)
+        if report.dma_tail > 0:
+            tails = (
+                schedule.submit(node.name, "graph", tail_plan(schedule.costs, report, schedule.hertz), (work, *tails)),
+            )
+    return Frontier(works, tails), taken
+
+
+def _edges(runner: Runner) -> Span:
+    schedule = Schedule(runner.card.arch, lambda _: None)
+    before = Frontier()
+    for step in runner.plan.steps:
+        if isinstance(step, Upload):
+            plan = copy_plan(schedule.costs, "host", step.to.region.memory, step.to.bytes)
+        elif isinstance(step, Download):
+            plan = copy_plan(schedule.costs, step.source.region.memory, "host", step.source.bytes)
+        else:
+            continue
+        before = Frontier((schedule.submit("edge", "graph", plan, before.all),))
+    return schedule.drain()
+
+
+def by_node(launches: Sequence[Launch], taken: Sequence[CardTime], rate: float) -> tuple[NodeTime, ...]:
+    """Card time of the launches put together by their node; `rate` is the card's multiply-accumulates per second."""
+    groups: dict[str, list[tuple[Launch, CardTime]]] = {}
+    for launch, time in zip(launches, taken, strict=True):
+        groups.setdefault(launch.node or launch.kernel, []).append((launch, time))
+    return tuple(_node_time(name, group, rate) for name, group in groups.items())
+
+
+def _node_time(name: str, group: Sequence[tuple[Launch, CardTime]], rate: float) -> NodeTime:
+    spans = [time.seconds for _, time in group]
+    macs = sum(launch.macs for launch, _ in group)
+    total: Span | None = Span(0.0, 0.0, 0.0)
+    for span in spans:
+        total = total + span if total is not None and span is not None else None
+    longest = max(group, key=lambda item: item[1].seconds.nominal if item[1].seconds else 0.0)
+    peak = macs / rate / total.nominal if total and total.nominal and macs else None
+    kernels = tuple(dict.fromkeys(launch.kernel for launch, _ in group))
+    reason = next((time.reason for _, time in group if not time.launches), "")
+    return NodeTime(name, kernels, len(group), macs, total, peak, longest[1].limiter, reason)

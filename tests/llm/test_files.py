@@ -101,10 +101,10 @@ def test_every_truncation_is_a_sentence(tmp_path: Path) -> None:
 def test_what_is_no_model_file_is_said(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(b"PK\x03\x04 and so on, and so on")
-    with pytest.raises(ModelError, match="m.gguf is not a GGUF file: it begins with"):
+    with pytest.raises(ModelError, match=r"m\.gguf is not a GGUF file: it begins with"):
         open_checkpoint(path)
     path.write_bytes(b"")
-    with pytest.raises(ModelError, match="m.gguf is empty"):
+    with pytest.raises(ModelError, match=r"m\.gguf is empty"):
         open_checkpoint(path)
     path.write_bytes(b"GGUF\x01\0\0\0" + bytes(64))
     with pytest.raises(ModelError, match="is GGUF version 1; versions 2 and 3"):
@@ -114,10 +114,10 @@ def test_what_is_no_model_file_is_said(tmp_path: Path) -> None:
 def test_a_checkpoint_of_llama2c_that_ends_early_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "m.bin"
     path.write_bytes(b"\0" * 8)
-    with pytest.raises(ModelError, match="m.bin is truncated: it has 8 bytes, a header 28"):
+    with pytest.raises(ModelError, match=r"m\.bin is truncated: it has 8 bytes, a header 28"):
         open_checkpoint(path)
     path.write_bytes(np.array([64, 172, 5, 8, 4, 512, 512], np.int32).tobytes() + bytes(1000))
-    with pytest.raises(ModelError, match="m.bin is truncated: tensor token_embd.weight ends at byte 131100"):
+    with pytest.raises(ModelError, match=r"m\.bin is truncated: tensor token_embd\.weight ends at byte 131100"):
         open_checkpoint(path)
     path.write_bytes(bytes(2000))
     with pytest.raises(ModelError, match="its header makes no sense"):

@@ -112,5 +112,7 @@ def test_stories_are_told_as_published() -> None:
         expected.append(int(model.step(expected[-1]).argmax()))
     assert tokens == expected
     # The beginning of karpathy/llama2.c, doc/stories260K.md.
-    told = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw"
+    told = (
+        "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw"
+    )
     assert tokenizer.decode(tokens).startswith(told)

@@ -20,7 +20,8 @@ class Phase:
     """A stretch of work.
 
     It takes `delay` seconds that nothing stretches, then `seconds` at full speed, during which it asks DDR for `ddr`
-    bytes per second. `track` is the name of the engine as a timeline shows it.
+    bytes per second. `track` is the name of the engine as a timeline shows it, `name` that of the phase if it is not
+    its task's.
     """
 
     track: str
@@ -29,6 +30,7 @@ class Phase:
     seconds: float = 0.0
     ddr: float = 0.0
     nbytes: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ class Clock:
             self._free[engine] = sorted([*self._free[engine], unit])
         if self._notify:
             unit = task.units.get("dma", 0) if phase.engines == ("dma",) else 0
-            self._notify(Record(phase.track, task.name, task.started, self.now, task.stream, unit, phase.nbytes))
+            name = phase.name or task.name
+            self._notify(Record(phase.track, name, task.started, self.now, task.stream, unit, phase.nbytes))
         task.at += 1
         self._make_ready(task)

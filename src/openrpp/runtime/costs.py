@@ -6,6 +6,7 @@ their unfavourable end (`high` times). A high rate is favourable, a high latency
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,6 +80,14 @@ def _costs(arch: Arch, delay: Level, rate: Level) -> Costs:
 def copy_plan(costs: tuple[Costs, Costs, Costs], source: Place, target: Place, nbytes: int) -> Plan:
     """Phases of a copy on each clock."""
     low, nominal, high = (end.copy(source, target, nbytes) for end in costs)
+    return low, nominal, high
+
+
+def launch_costs(costs: tuple[Costs, Costs, Costs], kind: LaunchKind, names: Sequence[str] = ("",)) -> Plan:
+    """Phases of launches one after another of which nothing is known but what it costs to hand them over."""
+    low, nominal, high = (
+        tuple(Phase("host queue", ("queue",), delay=end.launch[kind], name=name) for name in names) for end in costs
+    )
     return low, nominal, high
 
 

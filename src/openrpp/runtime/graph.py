@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from openrpp.machine.report import LaunchReport
+from openrpp.runtime.card_time import CardTime
+from openrpp.runtime.engines import Call, Ran
 from openrpp.runtime.errors import CaptureError
 from openrpp.runtime.operations import CopyOperation
-from openrpp.runtime.program import Operation, ProgramReport
+from openrpp.runtime.program import Operation, ProgramOperation, ProgramReport
 from openrpp.runtime.schedule import Frontier
 
 if TYPE_CHECKING:
     from openrpp.runtime.card import Card
+    from openrpp.runtime.replay import Stretch
     from openrpp.runtime.stream import Stream
+
+
+_Report = LaunchReport | ProgramReport
+_Left = tuple[ProgramOperation, Call, Ran | float, CardTime | None]
+"""What a kernel that ran leaves for its report: operation, launch, result or seconds, card time if it is known."""
+
+
+class Reports(Sequence[_Report]):
+    """The reports of a replay, each made when it is first looked at: a graph may have many nodes."""
+
+    def __init__(self, card: Card, found: Sequence[_Report | _Left]) -> None:
+        self._card = card
+        self._found = list(found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> _Report: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[_Report, ...]: ...
+    def __getitem__(self, index: int | slice) -> _Report | tuple[_Report, ...]:
+        """A report, or several."""
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(*index.indices(len(self))))
+        found = self._found[index]
+        if isinstance(found, tuple):
+            operation, call, ran, taken = found
+            result = ran if isinstance(ran, Ran) else Ran("", 0, ran, taken)
+            found = self._found[index] = operation.report(self._card, call, result, 0.0)
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(cast("Sequence[object]", other))
+
+    __hash__ = None  # type: ignore[assignment]  # like a list's, its elements are filled in
+
+    def __repr__(self) -> str:
+        return f"Reports({len(self)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +99,7 @@ class Graph:
         self.card = card
         self.complete = False
         self._nodes: list[Node] = []
+        self._arranged: list[Node | Stretch] | None = None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -66,7 +111,7 @@ class Graph:
         self._nodes.append(Node(self, len(self._nodes), after, operation))
         return len(self._nodes) - 1
 
-    def launch(self, stream: Stream | None = None) -> tuple[LaunchReport | ProgramReport, ...]:
+    def launch(self, stream: Stream | None = None) -> Reports:
         """Replay all nodes on a stream (the card's own by default); the kernels' reports, in the order of capture.
 
         Raises CaptureError for an unfinished or failed capture, or a captured stream, and what launches raise.
@@ -82,21 +127,58 @@ class Graph:
             node.operation.check(self.card)
         return self._replay(target)
 
-    def _replay(self, stream: Stream) -> tuple[LaunchReport | ProgramReport, ...]:
+    def _replay(self, stream: Stream) -> Reports:
         start = stream.frontier
         ends: list[Frontier] = []
-        reports: list[LaunchReport | ProgramReport] = []
-        for node in self._nodes:
-            before = _joined([ends[index] for index in node.after]) if node.after else start
-            end, report = node.operation.issue(self.card, before, stream.name, "graph")
-            ends.append(end)
-            if report is not None:
-                reports.append(report)
+        reports: list[_Report | _Left] = []
+        for part in self._parts():
+            if isinstance(part, Node):
+                end, report = part.operation.issue(self.card, self._before(part, ends, start), stream.name, "graph")
+                ends.append(end)
+                if report is not None:
+                    reports.append(report)
+            else:
+                reports += self._stretch(part, ends, start, stream.name)
         waited_for = {index for node in self._nodes for index in node.after}
         last = [end for index, end in enumerate(ends) if index not in waited_for]
         if last:
             stream.frontier = _joined(last)
-        return tuple(reports)
+        return Reports(self.card, reports)
+
+    def _parts(self) -> Sequence[Node | Stretch]:
+        """Nodes, or stretches of them that the native engine runs as one."""
+        if self.card.engine != "native":
+            return self._nodes
+        if self._arranged is None:
+            from openrpp.runtime.replay import Stretch
+
+            self._arranged = []
+            for is_kernel, group in groupby(self._nodes, lambda node: isinstance(node.operation, ProgramOperation)):
+                nodes = tuple(group)
+                self._arranged += [Stretch(self.card, nodes)] if is_kernel else nodes
+        return self._arranged
+
+    def _stretch(self, stretch: Stretch, ends: list[Frontier], start: Frontier, stream: str) -> list[_Report | _Left]:
+        """Run a stretch, then put it into the schedule; what its kernels left."""
+        rans, schedule = stretch.run(), self.card.schedule
+        chain = stretch.chain(schedule)
+        if chain:
+            before = self._before(stretch.nodes[0], ends, start)
+            end = Frontier((schedule.submit(stretch.nodes[0].name, stream, chain, before.all),))
+            ends += [end] * len(rans)
+            self.card.untimed += len(rans)
+        left: list[_Report | _Left] = []
+        for node, call, ran, taken in zip(stretch.nodes, stretch.calls, rans, stretch.taken, strict=True):
+            operation = cast("ProgramOperation", node.operation)
+            if not chain:
+                learned = ran.taken if isinstance(ran, Ran) else taken
+                ends.append(operation.scheduled(self.card, learned, self._before(node, ends, start), stream, "graph"))
+            left.append((operation, call, ran, taken))
+        return left
+
+    def _before(self, node: Node, ends: list[Frontier], start: Frontier) -> Frontier:
+        """What a node waits for, given the ends of those before it."""
+        return _joined([ends[index] for index in node.after]) if node.after else start
 
 
 def _joined(frontiers: list[Frontier]) -> Frontier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +18,8 @@ from openrpp.machine.faults import LaunchError
 from openrpp.machine.report import Span
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.card_time import CardTime
-from openrpp.runtime.clock import Phase
 from openrpp.runtime.compiled import PUBLISHED, target_of
-from openrpp.runtime.costs import LaunchKind
+from openrpp.runtime.costs import LaunchKind, launch_costs
 from openrpp.runtime.engines import Call, Ran, engine_named
 from openrpp.runtime.legality import check_shared, checked_shape
 from openrpp.runtime.machine_code import foreseen_time
@@ -28,7 +27,7 @@ from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, a
 from openrpp.runtime.overlap import submit_launch
 from openrpp.runtime.schedule import Frontier
 from openrpp.runtime.staging import submit_stages
-from openrpp.runtime.values import Value, pack
+from openrpp.runtime.values import Value, pack, pack_one
 from openrpp.storage import Cache
 
 if TYPE_CHECKING:
@@ -99,6 +98,8 @@ class ProgramOperation:
     block: Extent
     args: list[Value]
     shared_bytes: int = 0
+    _call: Call | None = field(default=None, init=False, repr=False)
+    _buffers: tuple[Buffer, ...] = field(default=(), init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -110,7 +111,21 @@ class ProgramOperation:
         self.call(card)
 
     def call(self, card: Card) -> Call:
-        """The checked launch. Raises LaunchError or BufferFreed."""
+        """The checked launch, the same object while nothing has changed. Raises LaunchError or BufferFreed."""
+        known = self._call
+        if known is not None:
+            for buffer in self._buffers:
+                if buffer.freed:
+                    break
+            else:
+                return known
+        made = self._checked(card)
+        if not any(isinstance(arg, np.ndarray | bytearray) for arg in self.args):  # which the host may write to
+            self._buffers = tuple(arg for arg in self.args if isinstance(arg, Buffer))
+            self._call = made
+        return made
+
+    def _checked(self, card: Card) -> Call:
         function, kernel = self.function, self.function.kernel
         module = function.program.module
         shape = checked_shape(card.arch, self.name, kernel, axes(self.grid), axes(self.block))
@@ -123,56 +138,73 @@ class ProgramOperation:
 
     def update(self, card: Card, changes: dict[str, Value]) -> None:
         """Replace arguments by parameter name. Raises LaunchError for an unknown name or an unfit value."""
-        names = [param.name for param in self.function.kernel.params]
-        args = list(self.args)
+        params = self.function.kernel.params
+        names = [param.name for param in params]
+        args, call = list(self.args), self._call
+        values = list(call.values) if call else []
         for name, value in changes.items():
             if name not in names:
                 raise LaunchError(f"kernel {self.name} has no parameter {name}; there are {', '.join(names) or 'none'}")
-            args[names.index(name)] = value
-        pack(card, self.name, self.function.kernel, args)
+            index = names.index(name)
+            args[index] = value
+            word = pack_one(card, self.name, index, params[index], value)
+            if call:
+                values[index] = word
         self.args = args
+        if call and not any(isinstance(value, Buffer | np.ndarray | bytearray) for value in changes.values()):
+            self._call = replace(call, values=values)
+        else:
+            self._call = None
 
     def issue(self, card: Card, before: Frontier, stream: str, kind: LaunchKind) -> tuple[Frontier, ProgramReport]:
         """Run it now and put it into the schedule; where its card time is not known, only the cost of the launch."""
         call = self.call(card)
         begun = time.perf_counter()
-        effort = EFFORT if card.engine == "native" else None
-        foreseen = foreseen_time(card, call, effort) if card.timed and card.engine != "reference" else None
-        ran = _timed_natively(card, call) if foreseen and not foreseen.launches else None
+        foreseen = self.foreseen(card, call)
+        ran = self.timed_natively(card, call) if foreseen and not foreseen.launches else None
         ran = ran or engine_named(card.engine)(card, call)
         readied = time.perf_counter() - begun - ran.seconds
-        taken = ran.taken or foreseen
-        timer = cache(lambda: taken or foreseen_time(card, call))
-        report = ProgramReport(
+        if not ran.taken:
+            ran = ran._replace(taken=foreseen)
+        return self.scheduled(card, ran.taken, before, stream, kind), self.report(card, call, ran, readied)
+
+    def foreseen(self, card: Card, call: Call) -> CardTime | None:
+        """The card time of a launch that goes onto the clock, where it is known without data."""
+        if not card.timed or card.engine == "reference":
+            return None
+        return foreseen_time(card, call, EFFORT if card.engine == "native" else None)
+
+    def report(self, card: Card, call: Call, ran: Ran, readied: float) -> ProgramReport:
+        """What a launch that ran reports, made ready in `readied` seconds of host time."""
+        timer = cache(lambda: ran.taken or foreseen_time(card, call))
+        return ProgramReport(
             self.name, call.grid, call.block, card.engine, ran.seconds, readied, ran.output, ran.dropped, timer
         )
-        return self._scheduled(card, taken, before, stream, kind), report
 
-    def _scheduled(
+    def timed_natively(self, card: Card, call: Call) -> Ran | None:
+        """Run a kernel whose control depends on data so that its card time is known; None where there is no way."""
+        if card.engine != "native":
+            return None
+        from openrpp.runtime.lifted import run_lifted_code
+
+        try:
+            return run_lifted_code(card, call)
+        except (CodegenError, LaunchError):
+            return None
+
+    def scheduled(
         self, card: Card, taken: CardTime | None, before: Frontier, stream: str, kind: LaunchKind
     ) -> Frontier:
+        """Put a launch into the schedule: what later work waits for. Without card time it costs just the launch."""
         schedule = card.schedule
         if taken is None or not taken.launches:
             card.untimed += 1
-            low, nominal, high = ((Phase("host queue", ("queue",), delay=end.launch[kind]),) for end in schedule.costs)
-            return Frontier((schedule.submit(self.name, stream, (low, nominal, high), before.all),))
+            return Frontier((schedule.submit(self.name, stream, launch_costs(schedule.costs, kind), before.all),))
         if taken.stages:
             return Frontier(submit_stages(schedule, taken, self.name, stream, kind, before.all))
         for launch in taken.launches:
             before = submit_launch(schedule, launch, self.name, stream, kind, before)
         return before
-
-
-def _timed_natively(card: Card, call: Call) -> Ran | None:
-    """Run a kernel whose control depends on data so that its card time is known; None where the engine has no way."""
-    if card.engine != "native":
-        return None
-    from openrpp.runtime.lifted import run_lifted_code
-
-    try:
-        return run_lifted_code(card, call)
-    except (CodegenError, LaunchError):
-        return None
 
 
 Operation = KernelOperation | CopyOperation | ProgramOperation

@@ -48,10 +48,11 @@ def check_count(name: str, kernel: Kernel, args: Sequence[object]) -> None:
 def pack(card: Card, name: str, kernel: Kernel, args: Sequence[Value]) -> list[Packed]:
     """One value per parameter. Raises LaunchError for a wrong count, type or range, and BufferFreed."""
     check_count(name, kernel, args)
-    return [_packed(card, name, index, *pair) for index, pair in enumerate(zip(kernel.params, args, strict=True))]
+    return [pack_one(card, name, index, *pair) for index, pair in enumerate(zip(kernel.params, args, strict=True))]
 
 
-def _packed(card: Card, name: str, index: int, param: Parameter, value: object) -> Packed:
+def pack_one(card: Card, name: str, index: int, param: Parameter, value: object) -> Packed:
+    """The value of parameter number `index`. Raises LaunchError for a wrong type or range, and BufferFreed."""
     try:
         if param.is_by_value:
             return _struct(param, value)

@@ -8,5 +8,17 @@ from __future__ import annotations
 
 from openrpp.codegen.errors import HostLaunchError
 from openrpp.codegen.host.launch import HostKernel, HostMemory, Observe, Output, compile
+from openrpp.codegen.host.prepared import Prepared
+from openrpp.codegen.host.replay import Replay, ReplayStopped
 
-__all__ = ["HostKernel", "HostLaunchError", "HostMemory", "Observe", "Output", "compile"]
+__all__ = [
+    "HostKernel",
+    "HostLaunchError",
+    "HostMemory",
+    "Observe",
+    "Output",
+    "Prepared",
+    "Replay",
+    "ReplayStopped",
+    "compile",
+]

@@ -10,19 +10,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import cache
-
-import numpy as np
-from numpy.typing import NDArray
 
 
 class _Bell:
     """The descriptor and the thread that reads there. `before` is the descriptor that others had set."""
 
     def __init__(self) -> None:
-        self.running: list[tuple[NDArray[np.uint64], int]] = []
+        self.running: list[Callable[[], None]] = []
         self.before = -1
         self._source, self.sink = os.pipe()
         os.set_blocking(self.sink, False)
@@ -31,8 +28,8 @@ class _Bell:
     def _listen(self) -> None:
         while numbers := os.read(self._source, 64):
             if signal.SIGINT in numbers:
-                for context, stop in tuple(self.running):
-                    context[stop] = 1
+                for halt in tuple(self.running):
+                    halt()
             if self.before >= 0:
                 with suppress(OSError):
                     os.write(self.before, numbers)
@@ -59,11 +56,10 @@ def can_stop() -> bool:
 
 
 @contextmanager
-def stoppable(context: NDArray[np.uint64], stop: int) -> Generator[None]:
-    """In the main thread: an interrupt sets the word `stop` of a context."""
+def stoppable(halt: Callable[[], None]) -> Generator[None]:
+    """In the main thread: an interrupt calls `halt` in another thread, which tells generated code to stop."""
     bell = _bell()
-    entry = (context, stop)
-    bell.running.append(entry)
+    bell.running.append(halt)
     bell.before = signal.set_wakeup_fd(bell.sink, warn_on_full_buffer=False)
     try:
         yield

@@ -16,7 +16,7 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from openrpp.codegen.errors import HostLaunchError, KernelStopped
+from openrpp.codegen.errors import HostLaunchError
 from openrpp.codegen.host import llvm, pool
 from openrpp.codegen.host.context import Context
 from openrpp.codegen.host.cost import geometry_for
@@ -24,7 +24,8 @@ from openrpp.codegen.host.frame import GUARD
 from openrpp.codegen.host.geometry import Triple
 from openrpp.codegen.host.module import Options, Translation, translate
 from openrpp.codegen.host.observed import Observations, observations
-from openrpp.codegen.host.records import Stopped, printed
+from openrpp.codegen.host.prepared import Prepared, Variant
+from openrpp.codegen.host.records import printed
 from openrpp.codegen.host.tiers import Tier
 from openrpp.kir.floats import ENCODE
 from openrpp.kir.interp.memory import PRIVATE_WINDOW
@@ -100,15 +101,6 @@ class Output:
     observed: Observations | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Variant:
-    """Code for one set of assumptions."""
-
-    translation: Translation
-    code: llvm.Loaded
-    work: pool.Work
-
-
 def compile(
     module: Module,
     name: str,
@@ -157,7 +149,7 @@ class HostKernel:
         self.block = block
         self.tier = tier
         self.geometry, self._vectors = geometry_for(kernel, block, tier, lanes)
-        self._variants: dict[Options, _Variant] = {}
+        self._variants: dict[Options, Variant] = {}
         self._variant(Options())
 
     def text(self, options: Options | None = None) -> str:
@@ -173,11 +165,11 @@ class HostKernel:
         """The machine code of the usual variant."""
         return llvm.assembly(self.text(), self.tier)
 
-    def _variant(self, options: Options) -> _Variant:
+    def _variant(self, options: Options) -> Variant:
         if options not in self._variants:
             made = self._translate(options)
             code = llvm.Loaded(llvm.object_code(made.text, self.tier, self._store), "work")
-            self._variants[options] = _Variant(made, code, pool.WORK(code.address))
+            self._variants[options] = Variant(made, code, pool.WORK(code.address))
         return self._variants[options]
 
     def launch(
@@ -199,10 +191,39 @@ class HostKernel:
         HostLaunchError before anything runs, KernelStopped for a trap, a failed assertion or a barrier that not all
         threads come to; KeyboardInterrupt stops the launch.
         """
+        prepared = self.prepare(
+            grid, args, memory, shared_bytes=shared_bytes, symbols=symbols, workers=workers, watched=observe is not None
+        )
+        variant, context, workers = prepared.variant, prepared.context, prepared.workers
+        made = variant.translation
+        prints = np.zeros(_PRINT_BYTES if made.sites.prints else 0, np.uint8)
+        if made.sites.prints:
+            context[Context.PRINT : Context.PRINT + 2] = prints.ctypes.data, prints.size
+        records = self._watch(context, observe)
+        if made.cooperative:
+            self._run_in_rounds(variant, context, workers)
+        else:
+            pool.run(variant.work, context, prepared.scratch, workers, Context.STOP)
+        text = printed(made.sites, prints, min(int(context[Context.PRINT + 2]), prints.size), memory)
+        prepared.check(text)
+        return Output(text, int(context[Context.PRINT + 3]), self._observed(made, context, records, observe))
+
+    def prepare(
+        self,
+        grid: Triple,
+        args: Sequence[Argument],
+        memory: HostMemory,
+        *,
+        shared_bytes: int = 0,
+        symbols: Mapping[str, int] | None = None,
+        workers: int | None = None,
+        watched: bool = False,
+    ) -> Prepared:
+        """Check and pack a launch without running it, for `Replay`; arguments and errors as `launch`."""
         if min(grid) < 1:
             raise HostLaunchError(f"a grid of {grid} has no blocks", self.kernel.name)
         places = self._places(args, memory, symbols or {})
-        options = self._options(grid, memory, places, observe is not None)
+        options = self._options(grid, memory, places, watched)
         variant = self._variant(options)
         made = variant.translation
         total = grid[0] * grid[1] * grid[2]
@@ -211,19 +232,13 @@ class HostKernel:
         words = self._words(made, grid, memory, symbols or {}, shared_bytes, first)
         words[Context.CHUNK] = max(1, min(total // (8 * workers), 1024))
         context = np.array(words + self._params(made, args), np.uint64)
-        context[Context.PARAMS] = context.ctypes.data + 8 * len(words)
-        prints = np.zeros(_PRINT_BYTES if made.sites.prints else 0, np.uint8)
-        if made.sites.prints:
-            context[Context.PRINT : Context.PRINT + 2] = prints.ctypes.data, prints.size
-        records = self._watch(context, observe)
-        if made.cooperative:
-            self._run_in_rounds(variant, context, workers)
-        else:
-            pool.run(variant.work, context, int(context[Context.FRAME]) + made.frame_size, workers, Context.STOP)
-        text = printed(made.sites, prints, min(int(context[Context.PRINT + 2]), prints.size), memory)
-        if context[Context.STOP]:
-            self._raise(made, context, grid, text)
-        return Output(text, int(context[Context.PRINT + 3]), self._observed(made, context, records, observe))
+        return Prepared(self.kernel.name, grid, self.block, variant, context, len(words), workers)
+
+    def change(self, prepared: Prepared, index: int, arg: Argument) -> None:
+        """Change an argument of a prepared launch that is no pointer. Raises HostLaunchError."""
+        content = self._argument(index, self.kernel.params[index], arg)
+        start = 8 * prepared.params + prepared.variant.translation.params[index]
+        prepared.context.view(np.uint8)[start : start + len(content)] = np.frombuffer(content, np.uint8)
 
     def _watch(self, context: NDArray[np.uint64], observe: Observe | None) -> NDArray[np.uint64]:
         """Room for the records of an observed launch."""
@@ -244,7 +259,7 @@ class HostKernel:
         used = min(int(context[Context.WATCH + 2]) // 8, records.size)
         return observations(made.sites, made.geometry, records[:used], int(context[Context.WATCH + 3]))
 
-    def _run_in_rounds(self, variant: _Variant, context: NDArray[np.uint64], workers: int) -> None:
+    def _run_in_rounds(self, variant: Variant, context: NDArray[np.uint64], workers: int) -> None:
         """Run all blocks up to their next barrier of the whole grid, again and again."""
         each = -(-(int(context[Context.FRAME]) + variant.translation.frame_size) // 64) * 64
         size = each * int(context[Context.TOTAL])
@@ -319,9 +334,3 @@ class HostKernel:
     def _wrong(self, index: int, param: Parameter, wanted: str, arg: Argument) -> HostLaunchError:
         sentence = f"argument {index + 1} ('{param.name}') must be {wanted}, not {type(arg).__name__}"
         return HostLaunchError(sentence, self.kernel.name)
-
-    def _raise(self, made: Translation, context: NDArray[np.uint64], grid: Triple, output: str) -> None:
-        state, site, block, thread = (int(word) for word in context[Context.STOP : Context.STOP + 4])
-        if state == 2:
-            stopped = Stopped(made.sites, site, block, thread)
-            raise KernelStopped(stopped.sentence(grid, self.block), self.kernel.name, stopped.location, output)

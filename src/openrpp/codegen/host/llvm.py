@@ -122,9 +122,12 @@ def _jit() -> Any:
 
 
 class Loaded:
-    """Machine code in memory; `address` is that of the exported function."""
+    """Machine code in memory; `address` is that of the exported function, the first of several."""
 
-    def __init__(self, code: bytes, function: str) -> None:
-        builder = _binding().JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol(function)
+    def __init__(self, code: bytes, *functions: str) -> None:
+        builder = _binding().JITLibraryBuilder().add_object_img(code).add_current_process()
+        for function in functions:
+            builder = builder.export_symbol(function)
         self._tracker = builder.link(_jit(), f"openrpp{next(_names)}")
-        self.address = cast(int, self._tracker[function])
+        self.addresses: dict[str, int] = {function: cast(int, self._tracker[function]) for function in functions}
+        self.address = self.addresses[functions[0]]

@@ -67,11 +67,14 @@ def run(
     """
     address = context.ctypes.data
 
+    def halt() -> None:
+        context[stop] = 1
+
     def one() -> None:
         try:
             work(address, common or _scratch(scratch))
         except BaseException:
-            context[stop] = 1
+            halt()
             raise
 
     here = not interrupts.is_main() or interrupts.can_stop()
@@ -81,23 +84,56 @@ def run(
         for _ in range(others):
             futures.append(_executor(others).submit(one))  # an interrupt between two of them must stop the first
         if here:
-            _run_here(one, context, stop)
+            _run_here(one, halt)
             futures = [future for future in futures if not future.cancel()]  # nothing is left for late ones
         wait(futures)
     except BaseException:
-        context[stop] = 1
+        halt()
         _finish(futures)
         raise
     for future in futures:
         future.result()
 
 
-def _run_here(one: Callable[[], None], context: NDArray[np.uint64], stop: int) -> None:
+def lead(
+    work: Callable[[int], int], help: Callable[[int], None], scratch: int, helpers: int, halt: Callable[[], None]
+) -> int:
+    """The result of `work`, during which other threads call `help`; both get the address of `scratch` bytes.
+
+    `help` returns once `work` has; helpers that have not started by then never do. `halt` ends both: it is called from
+    another thread on an interrupt, and here on an error.
+    """
+    here = not interrupts.is_main() or interrupts.can_stop()
+    threads = helpers if here else helpers + 1
+    found: list[int] = []
+    futures: list[Future[None]] = []
+
+    def one() -> None:
+        found.append(work(_scratch(scratch)))
+
+    try:
+        if not here:
+            futures.append(_executor(threads).submit(one))
+        for _ in range(helpers):
+            futures.append(_executor(threads).submit(lambda: help(_scratch(scratch))))
+        if here:
+            _run_here(one, halt)
+        else:
+            futures[0].result()
+    except BaseException:
+        halt()
+        raise
+    finally:
+        _finish(futures)
+    return found[0]
+
+
+def _run_here(one: Callable[[], None], halt: Callable[[], None]) -> None:
     """Work in this thread."""
     if not interrupts.is_main():
         one()
         return
-    with interrupts.stoppable(context, stop):
+    with interrupts.stoppable(halt):
         one()
 
 

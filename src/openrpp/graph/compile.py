@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from openrpp.graph.epilogue import Epilogue, epilogues_of
 from openrpp.graph.errors import Unsupported
 from openrpp.graph.facts import Facts, Refused
 from openrpp.graph.host import model_of
@@ -12,7 +13,7 @@ from openrpp.graph.lowering import Lowering
 from openrpp.graph.memory import Rules, check_fits, lives, place
 from openrpp.graph.plan import HostStep, Plan, Port
 from openrpp.graph.storage import Storage
-from openrpp.graph.table import Row, row_of
+from openrpp.graph.table import Op, Row, row_of
 from openrpp.kernels.slabs import Element
 
 if TYPE_CHECKING:
@@ -23,73 +24,133 @@ NO_KERNEL = "no kernel of the library"
 
 @dataclass
 class Partition:
-    """Which row takes a node; why the host does otherwise."""
+    """The work in order: an operator of the card, or a node of the host with the reason."""
 
     facts: Facts
-    rows: dict[ir.Node, Row]
-    reasons: dict[ir.Node, str]
+    work: list[Op | Hosted] = field(default_factory=list["Op | Hosted"])
+
+    @property
+    def ops(self) -> list[Op]:
+        """What the card carries out."""
+        return [item for item in self.work if isinstance(item, Op)]
+
+    @property
+    def hosted(self) -> list[Hosted]:
+        """What the host does."""
+        return [item for item in self.work if isinstance(item, Hosted)]
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A node on the host."""
+
+    node: ir.Node
+    reason: str
+
+
+@dataclass
+class Refusals:
+    """What was found out while lowering: nodes that cannot be on the card, and those that cannot absorb others."""
+
+    nodes: dict[ir.Node, str] = field(default_factory=dict["ir.Node", str])
+    fusions: set[ir.Node] = field(default_factory=set["ir.Node"])
+
+    def add(self, op: Op, reason: str) -> None:
+        """An operator was refused: first it is tried by itself, then it goes to the host."""
+        if op.epilogue.nodes:
+            self.fusions.add(op.node)
+        else:
+            self.nodes[op.node] = reason
 
 
 def compile_model(model: ir.Model, element: Element, *, no_host: bool = False) -> Plan:
     """The steps of a prepared model, without addresses.
 
-    A node that its row cannot lower after all goes to the host, and everything is lowered anew.
+    An operator that its row cannot lower after all goes to the host, and everything is lowered anew.
 
     Raises Unsupported where a node runs nowhere, or on the host with `no_host`.
     """
-    refused: dict[ir.Node, str] = {}
+    refusals = Refusals()
     while True:
-        parts = partition(model, element, refused)
-        if no_host and parts.reasons:
-            raise Unsupported(_named(parts.reasons))
-        plan = _lowered(model, parts, refused)
-        if plan is not None:
+        parts = partition(model, element, refusals)
+        plan = None if parts is None else _lowered(model, parts, refusals)
+        if parts is not None and plan is not None:
+            if no_host and parts.hosted:
+                raise Unsupported(_named(parts.hosted))
             return plan
 
 
-def partition(model: ir.Model, element: Element, refused: dict[ir.Node, str]) -> Partition:
-    """Ask the rows, in the order of the nodes."""
-    found = Partition(Facts(element), {}, {})
+def partition(model: ir.Model, element: Element, refusals: Refusals) -> Partition | None:
+    """Ask the rows, in the order of the nodes; an operator stands where the last node that it absorbs does.
+
+    None where an operator with others was refused, which is then in `refusals`.
+    """
+    found = Partition(Facts(element))
+    later: dict[ir.Node, Op] = {}
+    absorbed: set[ir.Node] = set()
     for node in model.graph:
-        row = row_of(node)
-        if row is None or node in refused:
-            found.reasons[node] = refused.get(node, NO_KERNEL)
+        op = later.get(node)
+        if op is None and node in absorbed:
             continue
+        row = row_of(node if op is None else op.node)
+        if row is None or node in refusals.nodes:
+            found.work.append(Hosted(node, refusals.nodes.get(node, NO_KERNEL)))
+            continue
+        if op is None:
+            op = _op(node, row, found.facts, refusals)
+            if op.epilogue.nodes:
+                later[op.epilogue.nodes[-1]] = op
+                absorbed.update(op.nodes)
+                continue
         try:
-            found.facts.floats(*node.outputs)
-            channel = row.accepts(node, found.facts)
+            _accept(op, row, found.facts)
         except Refused as reason:
-            found.reasons[node] = str(reason)
+            if op.epilogue.nodes:
+                refusals.fusions.add(op.node)
+                return None
+            found.work.append(Hosted(node, str(reason)))
             continue
-        found.rows[node] = row
-        for value in node.outputs:
-            found.facts.channels[value] = channel
+        found.work.append(op)
     return found
 
 
-def _named(reasons: dict[ir.Node, str]) -> str:
-    names = [f"{node.op_type} {node.name or node.outputs[0].name} ({reason})" for node, reason in reasons.items()]
+def _op(node: ir.Node, row: Row, facts: Facts, refusals: Refusals) -> Op:
+    possible = epilogues_of(node, facts) if node not in refusals.fusions else []
+    chosen = next((item for item in possible if item.nodes and row.takes(item, facts)), Epilogue(node.outputs[0]))
+    return Op(node, chosen)
+
+
+def _accept(op: Op, row: Row, facts: Facts) -> None:
+    facts.floats(*op.outputs)
+    channel = row.accepts(op, facts)
+    for value in op.outputs:
+        facts.channels[value] = channel
+
+
+def _named(hosted: list[Hosted]) -> str:
+    names = [f"{item.node.op_type} {item.node.name or item.node.outputs[0].name} ({item.reason})" for item in hosted]
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return f"{len(names)} nodes would run on the host: {', '.join(names[:6])}{more}"
 
 
-def _lowered(model: ir.Model, parts: Partition, refused: dict[ir.Node, str]) -> Plan | None:
-    """The plan; None where a row has refused, which is then in `refused`."""
+def _lowered(model: ir.Model, parts: Partition, refusals: Refusals) -> Plan | None:
+    """The plan; None where a row has refused, which is then in `refusals`."""
     fed = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
     plan = Plan([port_of(value) for value in fed], [port_of(value) for value in model.graph.outputs])
-    into = Lowering(parts.facts, stored(model, parts), plan)
+    into = Lowering(parts.facts, stored(parts), plan)
     for value in fed:
         into.given(value)
-    for node in model.graph:
-        row = parts.rows.get(node)
-        plan.nodes += 1
-        if row is None:
-            into.host(_host_step(node, model, parts.reasons[node]), node)
+    plan.nodes = len(list(model.graph))
+    for item in parts.work:
+        if isinstance(item, Hosted):
+            into.host(_host_step(item.node, model, item.reason), item.node)
             continue
+        row = row_of(item.node)
+        assert row is not None
         try:
-            row.lower(node, into)
-        except Refused as reason:
-            refused[node] = str(reason)
+            row.lower(item, into)
+        except (Refused, ValueError) as reason:  # families raise ValueError for what they do not take
+            refusals.add(item, str(reason))
             return None
     for value in model.graph.outputs:
         into.fetch(value)
@@ -111,23 +172,24 @@ def port_of(value: ir.Value) -> Port:
     return Port(value.name or "", shape, f"tensor({ {'float32': 'float'}.get(kind, kind) })")
 
 
-def stored(model: ir.Model, parts: Partition) -> Storage:
+def stored(parts: Partition) -> Storage:
     """Borders and shared storage of all values on the card."""
     facts, storage = parts.facts, Storage()
+    ops = [(op, row) for op in parts.ops if (row := row_of(op.node)) is not None]
     borders: dict[ir.Value, int] = {}
-    for node, row in parts.rows.items():
-        for index, pad in row.pads(node, facts).items():
-            value = node.inputs[index]
+    for op, row in ops:
+        for index, pad in row.pads(op, facts).items():
+            value = op.inputs[index]
             assert value is not None
             borders[value] = max(borders.get(value, 0), pad)
     for value, channel in facts.brought.items():
         storage.add(value, _channels(facts, value, channel), borders.get(value, 0))
-    for node, row in parts.rows.items():
-        for value in node.outputs:
+    for op, row in ops:
+        for value in op.outputs:
             count = _channels(facts, value, facts.channels[value])
-            storage.add(value, count, borders.get(value, 0), row.pieces(node, facts))
-    for node, row in parts.rows.items():
-        for view in row.views(node, facts):
+            storage.add(value, count, borders.get(value, 0), row.pieces(op, facts))
+    for op, row in ops:
+        for view in row.views(op, facts):
             storage.share(view)
     return storage
 

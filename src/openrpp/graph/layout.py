@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,13 @@ class Tensor:
     def bytes(self) -> int:
         """Bytes from there on."""
         return self.slabs.bytes
+
+    @property
+    def tokens(self) -> Slabs:
+        """Its pixels as one row. Raises ValueError where a border keeps rows apart."""
+        if self.slabs.border and self.slabs.height > 1:
+            raise ValueError(f"{self.region.name} has a border of {self.slabs.border}")
+        return replace(self.slabs, height=1, width=self.slabs.height * self.slabs.width)
 
     def pack(self, values: NDArray[Any]) -> NDArray[Any]:
         """A host array of the shape as bytes of the region from the slabs' start."""

@@ -13,9 +13,11 @@ from openrpp.graph.errors import GraphError
 from openrpp.graph.plan import Plan, Port
 from openrpp.graph.report import HostNode, SessionReport
 from openrpp.graph.run import Memory, Runner
+from openrpp.graph.saved import Compiled, load, save
 from openrpp.graph.timing import by_node, time_plan
 from openrpp.isa.suggest import did_you_mean
 from openrpp.kernels.slabs import Element
+from openrpp.kir.ir import Module
 from openrpp.runtime.card import Card
 
 if TYPE_CHECKING:
@@ -55,26 +57,58 @@ class Session:
         no_host: bool = False,
         dims: Mapping[str, int] | None = None,
     ) -> None:
-        from openrpp.graph.compile import port_of
-        from openrpp.graph.prepare import check_operators
-        from openrpp.graph.source import read_model
-
         if dtype not in ("bf16", "f32"):
             raise GraphError(f"dtype {dtype!r} is not known; there are bf16 and f32")
         self.dtype: Element = dtype
         self.no_host = no_host
         self.card = card if isinstance(card, Card) else Card(card, engine, keep_timeline=False)
-        self._model: ir.Model = read_model(model)
         self._dims = dict(dims or {})
         self._memory = Memory(self.card)
         self._runners: dict[Shapes, Runner] = {}
         self._last: Runner | None = None
-        check_operators(self._model)
-        fed = [value for value in self._model.graph.inputs if value.name not in self._model.graph.initializers]
-        self._inputs = [self._bound(port_of(value)) for value in fed]
-        self._outputs = [self._bound(port_of(value)) for value in self._model.graph.outputs]
+        self._model: ir.Model | None = None
+        self._modules: Mapping[str, Module] = {}
+        if isinstance(model, Compiled):
+            self._take(model)
+        else:
+            self._read(model)
         if all(isinstance(extent, int) for port in self._inputs for extent in port.shape):
             self._last = self._runner({})
+
+    def _read(self, source: Any) -> None:
+        from openrpp.graph.compile import port_of
+        from openrpp.graph.prepare import check_operators
+        from openrpp.graph.source import read_model
+
+        model = self._model = read_model(source)
+        check_operators(model)
+        fed = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
+        self._inputs = [self._bound(port_of(value)) for value in fed]
+        self._outputs = [self._bound(port_of(value)) for value in model.graph.outputs]
+
+    def _take(self, compiled: Compiled) -> None:
+        self.dtype, self._modules = compiled.dtype, compiled.modules
+        self._inputs, self._outputs = list(compiled.inputs), list(compiled.outputs)
+        for plan in compiled.plans:
+            self._runners[_key({port.name: port.shape for port in plan.inputs})] = self._runner_of(plan)
+
+    @classmethod
+    def load(cls, path: str | Path, card: str | Path | Card = "ae7100", engine: str = "native") -> Session:
+        """A compiled model that `save` has written; needs no clang, and onnx only for nodes on the host.
+
+        Raises GraphError and OSError.
+        """
+        return cls(load(Path(path)), card, engine)
+
+    def save(self, path: str | Path) -> None:
+        """Write the plans that were compiled so far, with weights and kernels.
+
+        Raises GraphError where there is none yet, and OSError.
+        """
+        if not self._runners:
+            raise GraphError("nothing is compiled yet, since the model has open extents; run it once, or give dims")
+        plans = [runner.plan for runner in self._runners.values()]
+        save(Path(path), Compiled(self.dtype, self._inputs, self._outputs, plans, self._modules))
 
     def _bound(self, port: Port) -> Port:
         return Port(port.name, tuple(self._dims.get(str(extent), extent) for extent in port.shape), port.type)
@@ -141,16 +175,22 @@ class Session:
 
     def _runner(self, shapes: Mapping[str, tuple[int, ...]]) -> Runner:
         full = {port.name: shapes.get(port.name, port.shape) for port in self._inputs}
-        key = tuple(sorted((name, tuple(int(extent) for extent in shape)) for name, shape in full.items()))
+        key = _key(full)
         found = self._runners.get(key)
         if found is None:
-            found = self._runners[key] = Runner(self._compiled(dict(key)), self._memory)
+            found = self._runners[key] = self._runner_of(self._compiled(dict(key)))
         return found
+
+    def _runner_of(self, plan: Plan) -> Runner:
+        return Runner(plan, self._memory, self._modules)
 
     def _compiled(self, shapes: Mapping[str, tuple[int, ...]]) -> Plan:
         from openrpp.graph.compile import compile_model, plan_memory
         from openrpp.graph.prepare import bind, prepare
 
+        if self._model is None:
+            known = "; ".join(_shown(key) for key in self._runners)
+            raise GraphError(f"the compiled model has no plan for {_shown(_key(shapes))}; there is {known}")
         model = self._model.clone()
         bind(model, self._dims, shapes)
         prepare(model)
@@ -159,6 +199,14 @@ class Session:
             self._memory.constant(constant)
         plan_memory(plan, self._memory.room, self._memory.rules("sram"), self._memory.rules("ddr"))
         return plan
+
+
+def _key(shapes: Mapping[str, tuple[int | str, ...]]) -> Shapes:
+    return tuple(sorted((name, tuple(int(extent) for extent in shape)) for name, shape in shapes.items()))
+
+
+def _shown(key: Shapes) -> str:
+    return ", ".join(f"{name} {list(shape)}" for name, shape in key)
 
 
 def report_of(runner: Runner) -> SessionReport:

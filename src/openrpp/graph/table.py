@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from openrpp.graph.epilogue import Epilogue
 from openrpp.graph.facts import Facts
 from openrpp.graph.storage import View
 
@@ -16,6 +19,34 @@ Key = tuple[str, str]
 """Domain ("" is ONNX) and operator."""
 
 
+@dataclass(frozen=True, eq=False)
+class Op:
+    """A node with what it carries out besides itself."""
+
+    node: ir.Node
+    epilogue: Epilogue
+
+    @property
+    def inputs(self) -> Sequence[ir.Value | None]:
+        """The node's own operands."""
+        return self.node.inputs
+
+    @property
+    def outputs(self) -> Sequence[ir.Value]:
+        """What comes out in the end."""
+        return (self.epilogue.made,) if self.epilogue.nodes else self.node.outputs
+
+    @property
+    def name(self) -> str:
+        """Of the node."""
+        return self.node.name or self.node.outputs[0].name or self.node.op_type
+
+    @property
+    def nodes(self) -> tuple[ir.Node, ...]:
+        """The node and those that it absorbs."""
+        return (self.node, *self.epilogue.nodes)
+
+
 class Row:
     """How one operator becomes launches. Subclasses are entered into the table when they are defined."""
 
@@ -26,23 +57,27 @@ class Row:
         for key in cls.keys:
             TABLE[key] = row
 
-    def accepts(self, node: ir.Node, facts: Facts) -> int:
+    def accepts(self, op: Op, facts: Facts) -> int:
         """The channel axis of the node's outputs. Raises Refused with a reason where the kernels do not take it."""
         raise NotImplementedError
 
-    def lower(self, node: ir.Node, into: Lowering) -> None:
+    def lower(self, op: Op, into: Lowering) -> None:
         """Emit the node's launches. Raises Refused where it cannot be done after all."""
         raise NotImplementedError
 
-    def pads(self, node: ir.Node, facts: Facts) -> dict[int, int]:
+    def takes(self, epilogue: Epilogue, facts: Facts) -> bool:
+        """Whether its kernels carry out an epilogue as well."""
+        return False
+
+    def pads(self, op: Op, facts: Facts) -> dict[int, int]:
         """Zero pixels that it wants around its inputs, by their index."""
         return {}
 
-    def views(self, node: ir.Node, facts: Facts) -> list[View]:
+    def views(self, op: Op, facts: Facts) -> list[View]:
         """Values that could share memory, so that the node has less to do or nothing."""
         return []
 
-    def pieces(self, node: ir.Node, facts: Facts) -> tuple[int, ...]:
+    def pieces(self, op: Op, facts: Facts) -> tuple[int, ...]:
         """Channels that it writes to its output one after another, where it writes them in several steps."""
         return ()
 

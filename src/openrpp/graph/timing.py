@@ -11,10 +11,11 @@ from openrpp.graph.run import Runner
 from openrpp.kernels.launch import Launch
 from openrpp.machine.report import Span
 from openrpp.runtime.card_time import CardTime
-from openrpp.runtime.costs import copy_plan, kernel_plan, tail_plan
+from openrpp.runtime.costs import copy_plan
 from openrpp.runtime.graph import Node
 from openrpp.runtime.machine_code import foreseen_time
 from openrpp.runtime.operations import CopyOperation, place_of
+from openrpp.runtime.overlap import submit_launch
 from openrpp.runtime.program import ProgramOperation
 from openrpp.runtime.schedule import Frontier, Schedule
 
@@ -63,15 +64,9 @@ def _submit(
     taken = known.get(key)
     if taken is None:
         taken = known[key] = foreseen_time(runner.card, call)
-    works, tails = before.works, before.tails
     for report in taken.launches:
-        work = schedule.submit(node.name, "graph", kernel_plan(schedule.costs, report, "graph", schedule.hertz), works)
-        works = (work,)
-        if report.dma_tail > 0:
-            tails = (
-                schedule.submit(node.name, "graph", tail_plan(schedule.costs, report, schedule.hertz), (work, *tails)),
-            )
-    return Frontier(works, tails), taken
+        before = submit_launch(schedule, report, node.name, "graph", "graph", before)
+    return before, taken
 
 
 def _edges(runner: Runner) -> Span:

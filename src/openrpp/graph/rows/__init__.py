@@ -1,5 +1,5 @@
 """The rows of the operator table, by kind."""
 
-from openrpp.graph.rows import structure
+from openrpp.graph.rows import norm, structure
 
-__all__ = ["structure"]
+__all__ = ["norm", "structure"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from openrpp.graph.facts import Facts, Refused, axis_of, integer, ints
 from openrpp.graph.storage import View
-from openrpp.graph.table import Key, Row
+from openrpp.graph.table import Key, Op, Row
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -22,28 +22,28 @@ class Relabel(Row):
         ("", name) for name in ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity")
     )
 
-    def accepts(self, node: ir.Node, facts: Facts) -> int:
+    def accepts(self, op: Op, facts: Facts) -> int:
         """The axis of the output that the channels become."""
-        value, made = node.inputs[0], node.outputs[0]
+        value, made = op.inputs[0], op.outputs[0]
         assert value is not None
         if value not in facts.channels:
             raise Refused("its input is on the host")
         before, after, channel = facts.shape(value), facts.shape(made), facts.channels[value]
-        if node.op_type == "Transpose":
-            return _transposed(node, before, channel)
+        if op.node.op_type == "Transpose":
+            return _transposed(op.node, before, channel)
         return _reshaped(before, after, channel)
 
-    def views(self, node: ir.Node, facts: Facts) -> list[View]:
+    def views(self, op: Op, facts: Facts) -> list[View]:
         """The output is the input."""
-        value, made = node.inputs[0], node.outputs[0]
+        value, made = op.inputs[0], op.outputs[0]
         assert value is not None
         return [View(made, value, 0, made, relabel=True)]
 
-    def lower(self, node: ir.Node, into: Lowering) -> None:
+    def lower(self, op: Op, into: Lowering) -> None:
         """Nothing, where the storage is shared."""
-        value, made = node.inputs[0], node.outputs[0]
+        value, made = op.inputs[0], op.outputs[0]
         assert value is not None
-        if not into.shared(self.views(node, into.facts)[0]):
+        if not into.shared(self.views(op, into.facts)[0]):
             raise Refused("its input has a border, which a copy would have to take off")
         into.read(value, into.facts.channels[value])
         into.write(made, into.facts.channels[made])
@@ -74,36 +74,36 @@ class Concat(Row):
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Concat"),)
 
-    def accepts(self, node: ir.Node, facts: Facts) -> int:
+    def accepts(self, op: Op, facts: Facts) -> int:
         """The concatenated axis."""
-        axis = axis_of(integer(node, "axis", 0), len(facts.shape(node.outputs[0])))
-        if not any(value in facts.channels for value in node.inputs if value is not None):
+        axis = axis_of(integer(op.node, "axis", 0), len(facts.shape(op.outputs[0])))
+        if not any(value in facts.channels for value in op.inputs if value is not None):
             raise Refused("its inputs are on the host")
-        for value in node.inputs:
+        for value in op.inputs:
             if facts.constant(value) is not None:
                 raise Refused("an input is a constant")
             facts.channel(value, axis)
         return axis
 
-    def pieces(self, node: ir.Node, facts: Facts) -> tuple[int, ...]:
+    def pieces(self, op: Op, facts: Facts) -> tuple[int, ...]:
         """Channels of the inputs."""
-        axis = facts.channels[node.outputs[0]]
-        return tuple(facts.shape(value)[axis] for value in node.inputs)
+        axis = facts.channels[op.outputs[0]]
+        return tuple(facts.shape(value)[axis] for value in op.inputs)
 
-    def views(self, node: ir.Node, facts: Facts) -> list[View]:
+    def views(self, op: Op, facts: Facts) -> list[View]:
         """Inputs are parts of the output."""
-        made, start, found = node.outputs[0], 0, list[View]()
-        for value, count in zip(node.inputs, self.pieces(node, facts), strict=True):
+        made, start, found = op.outputs[0], 0, list[View]()
+        for value, count in zip(op.inputs, self.pieces(op, facts), strict=True):
             assert value is not None
             found.append(View(value, made, start, made))
             start += count
         return found
 
-    def lower(self, node: ir.Node, into: Lowering) -> None:
+    def lower(self, op: Op, into: Lowering) -> None:
         """Nothing, where all parts lie in place."""
-        made = node.outputs[0]
+        made = op.outputs[0]
         axis = into.facts.channels[made]
-        for view in self.views(node, into.facts):
+        for view in self.views(op, into.facts):
             if not into.shared(view):
                 raise Refused(f"{view.part.name} cannot be written to its place in the result")
             into.read(view.part, axis)
@@ -115,28 +115,28 @@ class Split(Row):
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Split"),)
 
-    def accepts(self, node: ir.Node, facts: Facts) -> int:
+    def accepts(self, op: Op, facts: Facts) -> int:
         """The divided axis."""
-        value = node.inputs[0]
+        value = op.inputs[0]
         assert value is not None
         if value not in facts.channels:
             raise Refused("its input is on the host")
-        axis = axis_of(integer(node, "axis", 0), len(facts.shape(value)))
+        axis = axis_of(integer(op.node, "axis", 0), len(facts.shape(value)))
         facts.channel(value, axis)
         return axis
 
-    def views(self, node: ir.Node, facts: Facts) -> list[View]:
+    def views(self, op: Op, facts: Facts) -> list[View]:
         """Outputs are parts of the input."""
-        whole, start, found = node.inputs[0], 0, list[View]()
+        whole, start, found = op.inputs[0], 0, list[View]()
         assert whole is not None
-        for made in node.outputs:
+        for made in op.outputs:
             found.append(View(made, whole, start, made))
             start += facts.shape(made)[facts.channels[made]]
         return found
 
-    def lower(self, node: ir.Node, into: Lowering) -> None:
+    def lower(self, op: Op, into: Lowering) -> None:
         """Nothing, where all parts are views."""
-        for view in self.views(node, into.facts):
+        for view in self.views(op, into.facts):
             if not into.shared(view):
                 raise Refused(f"{view.part.name} cannot be a view of {view.whole.name}")
             into.write(view.part, into.facts.channels[view.part])
@@ -147,39 +147,39 @@ class Slice(Row):
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Slice"),)
 
-    def accepts(self, node: ir.Node, facts: Facts) -> int:
+    def accepts(self, op: Op, facts: Facts) -> int:
         """The sliced axis."""
-        value = node.inputs[0]
+        value = op.inputs[0]
         assert value is not None
         if value not in facts.channels:
             raise Refused("its input is on the host")
-        _start(node, facts)
+        _start(op, facts)
         return facts.channels[value]
 
-    def views(self, node: ir.Node, facts: Facts) -> list[View]:
+    def views(self, op: Op, facts: Facts) -> list[View]:
         """The output is a part of the input."""
-        value, made = node.inputs[0], node.outputs[0]
+        value, made = op.inputs[0], op.outputs[0]
         assert value is not None
-        return [View(made, value, _start(node, facts), made)]
+        return [View(made, value, _start(op, facts), made)]
 
-    def lower(self, node: ir.Node, into: Lowering) -> None:
+    def lower(self, op: Op, into: Lowering) -> None:
         """Nothing, where it is a view."""
-        view = self.views(node, into.facts)[0]
+        view = self.views(op, into.facts)[0]
         if not into.shared(view):
             raise Refused(f"{view.part.name} cannot be a view of {view.whole.name}")
         into.write(view.part, into.facts.channels[view.part])
 
 
-def _start(node: ir.Node, facts: Facts) -> int:
+def _start(op: Op, facts: Facts) -> int:
     """The first channel of a slice of channels alone. Raises Refused for others."""
-    value = node.inputs[0]
+    value = op.inputs[0]
     assert value is not None
-    shape, made = facts.shape(value), facts.shape(node.outputs[0])
+    shape, made = facts.shape(value), facts.shape(op.outputs[0])
     channel = facts.channels[value]
     changed = [axis for axis, (before, after) in enumerate(zip(shape, made, strict=True)) if before != after]
-    starts = facts.needed(node.inputs[1], "the start")
-    steps = facts.constant(node.inputs[4]) if len(node.inputs) > 4 else None
-    axes = facts.constant(node.inputs[3]) if len(node.inputs) > 3 else None
+    starts = facts.needed(op.inputs[1], "the start")
+    steps = facts.constant(op.inputs[4]) if len(op.inputs) > 4 else None
+    axes = facts.constant(op.inputs[3]) if len(op.inputs) > 3 else None
     if len(starts) != 1 or (steps is not None and int(steps[0]) != 1):
         raise Refused("a slice of several axes, or with steps")
     axis = axis_of(int(axes[0]) if axes is not None else 0, len(shape))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -152,3 +155,115 @@ def test_the_clock_shows_what_launches_one_by_one_show(timed: bool) -> None:
     assert (x.numpy() == 9).all()
     names = [record.name for record in card.timeline if record.engine == "host queue"]
     assert names == ["step"] * 8
+
+
+PUBLISHED = """\
+module "published"
+
+kernel @rows(%x: ptr.global, %y: ptr.global, %turns: i32) {
+^entry:
+  %t = tid axis=x : i32
+  %o = shl %t, 2:i32 : i32
+  %from = ptr_add %x, %o : ptr.global
+  %to = ptr_add %y, %o : ptr.global
+  br ^turn(0:i32, 0:i32)
+^turn(%i: i32, %s: i32):
+  %v = load %from : i32
+  %n = add %s, %v : i32
+  %j = add %i, 1:i32 : i32
+  %go = icmp pred=slt %j, %turns : i1
+  cbr %go, ^turn(%j, %n), ^done(%n)
+^done(%r: i32):
+  store %r, %to
+  ret
+}
+
+kernel @near(%x: ptr.global, %y: ptr.global) {
+^entry:
+  %c = icmp pred=ult %x, %y : i1
+  cbr %c, ^one, ^out
+^one:
+  store 1:i32, %x
+  ret
+^out:
+  ret
+}
+"""
+
+
+def _counted(card: Card, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Kernels of launches that are walked from now on."""
+    walked, walk = list[str](), card.device.time
+
+    def time(kernel: Any, *rest: Any) -> Any:
+        walked.append(kernel.name)
+        return walk(kernel, *rest)
+
+    monkeypatch.setattr(card.device, "time", time)
+    return walked
+
+
+def test_launches_that_differ_in_their_buffers_only_are_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Card("ae7100", "native")
+    walked, program = _counted(card, monkeypatch), card.program(parse_module(PUBLISHED))
+    x, y, z = (card.array(np.ones(256, np.int32), "sram") for _ in "xyz")
+    times = [program["rows"](1, 256, *pair, 9) for pair in ((x, y), (y, z), (z, x))]
+    assert {report.seconds for report in times if report} == {times[0].seconds if times[0] else None}
+    assert len(walked) == 1
+    assert program["rows"](1, 256, x, x, 9).taken.launches and len(walked) == 2  # type: ignore[union-attr]
+    far = program["rows"](1, 256, x, y, 18)
+    assert far is not None and far.seconds is not None and times[0] is not None and times[0].seconds is not None
+    assert far.seconds.nominal > times[0].seconds.nominal and len(walked) == 3
+    other = Card("ae7100", "native")
+    other.empty(1 << 20, np.uint8, "sram")
+    y, x = (other.array(np.ones(256, np.int32), "sram") for _ in "yx")
+    moved = other.program(program.module)["rows"](1, 256, x, y, 18)
+    assert moved is not None and moved.seconds == far.seconds
+
+
+def test_kernels_that_compare_addresses_are_walked_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Card("ae7100x", "native")
+    walked, near = _counted(card, monkeypatch), card.program(parse_module(PUBLISHED))["near"]
+    x, y = (card.array(np.zeros(1, np.int32), "sram") for _ in "xy")
+    up, down = near(1, 1, x, y), near(1, 1, y, x)
+    assert up is not None and down is not None and up.taken.columns > down.taken.columns
+    assert len(walked) == 2 and near(1, 1, x, y).seconds == up.seconds and len(walked) == 2  # type: ignore[union-attr]
+
+
+def test_a_graph_tells_its_card_time_without_running() -> None:
+    card = Card("ae7100", "native", timed=True)
+    rows, stream = card.program(parse_module(PUBLISHED))["rows"], card.stream()
+    x, y = (card.array(np.ones(256, np.int32), "sram") for _ in "xy")
+    far, used = card.empty(256, np.int32), x.numpy().tolist()
+    with card.capture(stream) as graph:
+        for turns in (3, 4, 5):
+            rows(1, 256, x, y, turns, stream=stream)
+            rows(1, 256, y, x, turns, stream=stream)
+        stream.copy(far, x)
+    told = graph.time()
+    assert x.numpy().tolist() == used and told.launches == len(told.taken) == 6 and not told.unknown
+    start = card.synchronize()
+    graph.launch(stream)
+    end = card.synchronize()
+    assert told.seconds is not None
+    assert told.seconds.nominal == pytest.approx(end.nominal - start.nominal, rel=1e-9)
+    assert told.seconds.low == pytest.approx(end.low - start.low, rel=1e-9)
+    graph.nodes[0].update(turns=3000)
+    later = graph.time().seconds
+    assert later is not None and later.nominal > told.seconds.nominal
+    with card.capture(stream) as unknown:
+        rows(1, 256, far, x, 1, stream=stream)
+    assert unknown.time().seconds is None and "rows: not known: " in unknown.time().unknown[0]
+
+
+def test_a_graph_of_programs_in_machine_code_tells_its_card_time(add_file: Path) -> None:
+    card = Card()
+    add, stream, x = card.module(add_file)["add"], card.stream(), card.array(np.zeros(64, np.uint16), "sram")
+    with card.capture(stream) as graph:
+        add(2, 32, x, x, 1, stream=stream)
+    told = graph.time()
+    assert not x.numpy().any()
+    start = card.synchronize().nominal
+    graph.launch(stream)
+    assert told.seconds is not None and told.launches == 1
+    assert told.seconds.nominal == pytest.approx(card.synchronize().nominal - start, rel=1e-9)

@@ -34,7 +34,7 @@ def test_public_names_of_the_runtime() -> None:
     }  # fmt: skip
     assert public(runtime.Stream) == {"copy", "issue", "record", "synchronize", "wait"}
     assert public(runtime.Event) == {"done", "elapsed", "record", "synchronize", "wait"}
-    assert public(runtime.Graph) == {"add", "launch", "nodes"}
+    assert public(runtime.Graph) == {"add", "launch", "nodes", "time"}
     assert public(runtime.Node) == {"kind", "name", "update"}
     assert public(runtime.Function) == {"name", "params"}
     assert public(runtime.ProgramFunction) == {"check", "profile"}

@@ -32,6 +32,11 @@ class FreeList:
         self._wanted: dict[int, int] = {}
 
     @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """(start, bytes) of what is free, ascending."""
+        return list(self._gaps)
+
+    @property
     def free(self) -> int:
         """Bytes in all gaps."""
         return sum(size for _, size in self._gaps)

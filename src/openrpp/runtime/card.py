@@ -25,6 +25,7 @@ from openrpp.runtime.clock import Notice, Record
 from openrpp.runtime.engines import check_engine
 from openrpp.runtime.errors import CaptureError
 from openrpp.runtime.graph import Capture, Graph
+from openrpp.runtime.memo import TimeMemo
 from openrpp.runtime.module import Module, kernels_of
 from openrpp.runtime.operations import CopyOperation
 from openrpp.runtime.program import Program
@@ -69,7 +70,8 @@ class Card:
 
     `timeline` has a record for everything that is over on the nominal clock, in the order of their ends; what is queued
     gets over as the host waits (`synchronize`). `untimed` counts launches without known card time, which take none
-    on the clock but the cost of a launch. `pools` hand out the memories' addresses.
+    on the clock but the cost of a launch. `pools` hand out the memories' addresses, `times` holds
+    card times that are known already.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Card:
         self._watchers: list[Callable[[Notice], object]] = [self._keep] if keep_timeline else []
         self.schedule = Schedule(self.arch, self._notify)
         self.pools = _pools(self.arch)
+        self.times = TimeMemo()
         self._streams = 0
         self._captures: list[Capture] = []
         self.default_stream = Stream(self, "default")

@@ -176,7 +176,13 @@ class Clock:
     def _step(self) -> None:
         """Go to the next moment at which anything changes."""
         self._start()
-        speeds = self._speeds()
+        if len(self._running) == 1 and not self._ready:
+            self._coast(self._running[0])
+        else:
+            self._go(self._speeds())
+
+    def _go(self, speeds: Sequence[float]) -> None:
+        """Let time pass until the first of the running tasks is through with what it does."""
         needs = [
             task.delay if task.delay > 0 else task.left / speed
             for task, speed in zip(self._running, speeds, strict=True)
@@ -199,13 +205,45 @@ class Clock:
         if not self._running and not self._ready:
             self._note_rate(0.0)
 
+    def _coast(self, task: Task) -> None:
+        """Carry the only task there is to its end: what steps would do, but nothing can come between its phases."""
+        self._release(task)
+        while True:
+            phase = task.phase
+            if task.delay > 0:
+                self._note_rate(0.0)
+                self.now += task.delay
+            share = min(phase.ddr, self.ddr)
+            self._note_rate(share)
+            self.now += task.left / (share / phase.ddr) if share else task.left
+            if task.at + 1 == len(task.phases):
+                break
+            self._tell(task)
+            task.at += 1
+            task.started, task.delay, task.left = self.now, task.phase.delay, task.phase.seconds
+            task.units = {}  # the first of each engine
+        self._running = []
+        self._pass_on(task)
+        if not self._running and not self._ready:
+            self._note_rate(0.0)
+
     def _finish_phase(self, task: Task) -> None:
-        phase = task.phase
+        self._release(task)
+        self._pass_on(task)
+
+    def _release(self, task: Task) -> None:
         for engine, unit in task.units.items():
             self._free[engine] = sorted([*self._free[engine], unit])
+
+    def _pass_on(self, task: Task) -> None:
+        self._tell(task)
+        task.at += 1
+        self._make_ready(task)
+
+    def _tell(self, task: Task) -> None:
+        """Notify of the phase that is over."""
         if self._notify:
+            phase = task.phase
             unit = task.units.get("dma", 0) if phase.engines == ("dma",) else 0
             name = phase.name or task.name
             self._notify(Record(phase.track, name, task.started, self.now, task.stream, unit, phase.nbytes))
-        task.at += 1
-        self._make_ready(task)

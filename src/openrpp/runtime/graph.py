@@ -11,9 +11,10 @@ from openrpp.machine.report import LaunchReport
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.engines import Call, Ran
 from openrpp.runtime.errors import CaptureError
+from openrpp.runtime.graph_time import GraphTime, timed
 from openrpp.runtime.operations import CopyOperation
 from openrpp.runtime.program import Operation, ProgramOperation, ProgramReport
-from openrpp.runtime.schedule import Frontier
+from openrpp.runtime.schedule import Frontier, joined
 
 if TYPE_CHECKING:
     from openrpp.runtime.card import Card
@@ -127,6 +128,15 @@ class Graph:
             node.operation.check(self.card)
         return self._replay(target)
 
+    def time(self) -> GraphTime:
+        """Card time of a replay with the arguments as they are, on a card that does nothing else. Nothing runs.
+
+        Machine code is compiled and walked without data, each launch once. Raises what `launch` raises but for faults.
+        """
+        if not self.complete:
+            raise CaptureError("the graph's capture has not ended, or ended with an error")
+        return timed(self.card, self._nodes)
+
     def _replay(self, stream: Stream) -> Reports:
         start = stream.frontier
         ends: list[Frontier] = []
@@ -142,7 +152,7 @@ class Graph:
         waited_for = {index for node in self._nodes for index in node.after}
         last = [end for index, end in enumerate(ends) if index not in waited_for]
         if last:
-            stream.frontier = _joined(last)
+            stream.frontier = joined(last)
         return Reports(self.card, reports)
 
     def _parts(self) -> Sequence[Node | Stretch]:
@@ -178,14 +188,7 @@ class Graph:
 
     def _before(self, node: Node, ends: list[Frontier], start: Frontier) -> Frontier:
         """What a node waits for, given the ends of those before it."""
-        return _joined([ends[index] for index in node.after]) if node.after else start
-
-
-def _joined(frontiers: list[Frontier]) -> Frontier:
-    result = frontiers[0]
-    for frontier in frontiers[1:]:
-        result = result.joined(frontier)
-    return result
+        return joined([ends[index] for index in node.after]) if node.after else start
 
 
 class Capture:

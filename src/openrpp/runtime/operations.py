@@ -19,7 +19,7 @@ from openrpp.runtime.arguments import Argument, check_count, pack
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.costs import LaunchKind, Place, copy_plan
 from openrpp.runtime.overlap import submit_launch
-from openrpp.runtime.schedule import Frontier, Work
+from openrpp.runtime.schedule import Frontier, Schedule
 
 if TYPE_CHECKING:
     from openrpp.runtime.card import Card
@@ -67,6 +67,10 @@ class KernelOperation:
         pack(card, self.kernel, args)
         self.args = args
 
+    def foreseen(self, card: Card) -> LaunchReport:
+        """What it takes, without running it. Raises LaunchError where that depends on data."""
+        return card.device.time(self.kernel, axes(self.grid), axes(self.block), self._words(card), self._tail)
+
     def issue(self, card: Card, before: Frontier, stream: str, kind: LaunchKind) -> tuple[Frontier, LaunchReport]:
         """Run it now and put it into the schedule: (what later work waits for, report)."""
         report = card.device.launch(self.kernel, axes(self.grid), axes(self.block), self._words(card), self._tail)
@@ -113,10 +117,12 @@ class CopyOperation:
         """Copy now and put it into the schedule."""
         self.check(card)
         self._move(card)
-        schedule = card.schedule
+        return self.submit(card.schedule, before, stream), None
+
+    def submit(self, schedule: Schedule, before: Frontier, stream: str) -> Frontier:
+        """Put it into a schedule."""
         plan = copy_plan(schedule.costs, place_of(self.source), place_of(self.target), self.nbytes)
-        work: Work = schedule.submit(self.name, stream, plan, before.all)
-        return Frontier((work,)), None
+        return Frontier((schedule.submit(self.name, stream, plan, before.all),))
 
     def _move(self, card: Card) -> None:
         device, target, source = card.device, self.target, self.source

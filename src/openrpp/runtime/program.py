@@ -25,7 +25,7 @@ from openrpp.runtime.legality import check_shared, checked_shape
 from openrpp.runtime.machine_code import foreseen_time
 from openrpp.runtime.operations import CopyOperation, Extent, KernelOperation, axes
 from openrpp.runtime.overlap import submit_launch
-from openrpp.runtime.schedule import Frontier
+from openrpp.runtime.schedule import Frontier, Schedule
 from openrpp.runtime.staging import submit_stages
 from openrpp.runtime.values import Value, pack, pack_one
 from openrpp.storage import Cache
@@ -195,10 +195,16 @@ class ProgramOperation:
     def scheduled(
         self, card: Card, taken: CardTime | None, before: Frontier, stream: str, kind: LaunchKind
     ) -> Frontier:
-        """Put a launch into the schedule: what later work waits for. Without card time it costs just the launch."""
-        schedule = card.schedule
+        """Put a launch onto the card's clock: what later work waits for. Without card time it costs just the launch."""
         if taken is None or not taken.launches:
             card.untimed += 1
+        return self.submit(card.schedule, taken, before, stream, kind)
+
+    def submit(
+        self, schedule: Schedule, taken: CardTime | None, before: Frontier, stream: str, kind: LaunchKind
+    ) -> Frontier:
+        """Put a launch into a schedule."""
+        if taken is None or not taken.launches:
             return Frontier((schedule.submit(self.name, stream, launch_costs(schedule.costs, kind), before.all),))
         if taken.stages:
             return Frontier(submit_stages(schedule, taken, self.name, stream, kind, before.all))

@@ -29,6 +29,7 @@ class _Ready:
     call: Call | None = None
     prepared: Prepared | None = None
     taken: CardTime | None = None
+    without_time: bool = False  # its machine code cannot run here, so its card time stays unknown
 
     @property
     def is_plain(self) -> bool:
@@ -99,19 +100,23 @@ class Stretch:
         anew = memory is not self._memory or not self._lists
         self._memory = memory
         changed: list[int] = []
-        for index, node in enumerate(self._ready):
-            call = node.operation.call(self._card)
-            if anew or call is not node.call:
-                self._prepare(node, call, memory, anew)
-                changed.append(index)
-        if changed and (anew or not all(self._replace(index) for index in changed)):
-            self._arrange()
+        try:
+            for index, node in enumerate(self._ready):
+                call = node.operation.call(self._card)
+                if anew or call is not node.call:
+                    self._prepare(node, call, memory, anew)
+                    changed.append(index)
+            if changed and (anew or not all(self._replace(index) for index in changed)):
+                self._arrange()
+        except BaseException:
+            self._lists = []  # what was changed is not in the lists yet
+            raise
 
     def _prepare(self, node: _Ready, call: Call, memory: HostMemory, anew: bool) -> None:
         card, before = self._card, node.call
         node.call = call
         node.taken = node.operation.foreseen(card, call)
-        if node.taken is not None and not node.taken.launches:
+        if node.taken is not None and not node.taken.launches and not node.without_time:
             node.prepared = None
             return
         kernel = compiled(call)
@@ -173,9 +178,14 @@ class Stretch:
 
     def _alone(self, node: _Ready) -> Ran:
         assert node.call is not None
-        ran = node.operation.timed_natively(self._card, node.call) if node.taken else None
-        ran = ran or run_native(self._card, node.call)
-        return ran if ran.taken else ran._replace(taken=node.taken)
+        if node.taken is not None and not node.taken.launches and not node.without_time:
+            ran = node.operation.timed_natively(self._card, node.call)
+            if ran is not None:
+                return ran
+            node.without_time = True
+            self._lists = []  # it may stand in one from now on
+        ran = run_native(self._card, node.call)
+        return ran._replace(taken=node.taken)
 
 
 def _numbers_changed(before: Call, after: Call) -> list[int] | None:

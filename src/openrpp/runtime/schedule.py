@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from openrpp.arch import Card as Arch
@@ -50,10 +50,18 @@ def _union(first: tuple[Work, ...], second: tuple[Work, ...]) -> tuple[Work, ...
     return (*first, *(work for work in second if work not in first))
 
 
-class Schedule:
-    """The card's engines and three clocks. `notify` gets what happens on the nominal one."""
+def joined(frontiers: Sequence[Frontier]) -> Frontier:
+    """All of several."""
+    result = frontiers[0]
+    for frontier in frontiers[1:]:
+        result = result.joined(frontier)
+    return result
 
-    def __init__(self, arch: Arch, notify: Callable[[Notice], object]) -> None:
+
+class Schedule:
+    """The card's engines and three clocks. `notify`, if given, gets what happens on the nominal one."""
+
+    def __init__(self, arch: Arch, notify: Callable[[Notice], object] | None) -> None:
         self.hertz = arch.clock.core.value * 1e6
         self.costs: tuple[Costs, Costs, Costs] = costs_of(arch)
         engines: dict[Engine, int] = {

@@ -219,7 +219,7 @@ FORMS = {
     "halves": ("MUL.F32", "STORECONT"),
     "taps": ("HFMA MB, MA", "STORECONT.W32"),
     "walk": ("LOAD", "STORECONT.W32"),
-    "dot": ("LDWARP", "LDLANE_BFMAD"),
+    "dot": ("LDWARP", "LDLANE_BFMAD", "GLANEADDR.Z32"),
 }
 
 

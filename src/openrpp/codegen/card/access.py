@@ -113,7 +113,11 @@ class Accesses:
                 op.vector.append(f"MADD DVA, {distance}, DVA")
                 self.packer.add(op)
                 return
-        if place.lane is None:
+        if place.planes is not None:
+            base, (sy, sz) = self._base_of(place, op), place.planes
+            rows = f"{self._scalar(sy, op, Part.LOW)}, {self._scalar(sz, op)}"
+            op.vector.append(f"GLANEADDR.Z32 {base}, {rows}, DVA")
+        elif place.lane is None:
             op.vector.append(f"MMOV {self._base_of(place, op)}, DVA")
         else:
             (register,) = self._lanes(place.lane)

@@ -118,9 +118,19 @@ class Splitter:
         for pointer, base, part in ((dot.lane, vector + lane.scaled(-1), lane), (dot.warp, shared, Poly.number(0))):
             offset = base.constant
             start = self._scalar(base + Poly.number(-offset), at)
-            made = Split(None, start, offset, self._lanes(part) if part.terms else None)
+            planes = self._planes(part, instr) if part.terms else None
+            value = self._lanes(part) if part.terms and planes is None else None
+            made = Split(None, start, offset, value, planes=planes)
             places.append(self._pointer(made, pointer, at))
         self.found.dots[instr] = places[0], places[1]
+
+    def _planes(self, lane: Poly, instr: Instr) -> tuple[Value, ...] | None:
+        """The strides of an address that is the same along rows, as the port takes them."""
+        block = self.cfg.definitions[instr]
+        planes = self.layout.planes(lane)
+        if planes is None or any(self._differs(leaf, block) for stride in planes for leaf in stride.leaves()):
+            return None
+        return tuple(self._scalar(stride, (block, self._index[instr] - 1)) for stride in planes)
 
     def run(self) -> Splits:
         """Split all addresses."""

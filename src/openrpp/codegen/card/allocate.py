@@ -94,7 +94,7 @@ class Allocator(Accesses):
         self.pairs = pairs
         places = places or ScalarPlaces()
         self.pairs_of = places.pairs
-        self.spare = {word: f"[spare{number}]" for word, number in places.spare.items()}
+        self.spare = places.names()
         self.at_use = made_at_use(items) | self.spare
         self.planes: dict[Word, int] = {}
         self.spills = 0

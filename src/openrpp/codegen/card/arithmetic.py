@@ -15,7 +15,7 @@ from openrpp.kir.types import BF16, F32, F64, Type
 _BITWISE = {"and": "AND.U32", "or": "OR.U32", "xor": "XOR.U32"}
 _SHIFTS = {"shl": "SHL.U32", "lshr": "SHR.U32", "ashr": "SAR.S32"}
 _RELATIONS = {"eq": "EQ", "ne": "NE", "lt": "LT", "le": "LE", "gt": "GT", "ge": "GE"}
-_FLOAT = {"fadd": "ADD", "fsub": "SUB", "fmul": "MUL", "fdiv": "DIV"}
+_FLOAT = {"fadd": "ADD", "fsub": "SUB", "fmul": "MUL", "fdiv": "DIV", "fmin": "MIN", "fmax": "MAX"}
 _UNARY = {"frcp": "RCP.F32", "frsqrt": "RSQRT.F32", "fsqrt": "SQRT.F32", "fexp2": "EX2.F32", "flog2": "LG2.F32"}
 _INVERSE = {"eq": "NE", "ne": "EQ", "lt": "GE", "le": "GT", "gt": "LE", "ge": "LT"}
 
@@ -222,7 +222,7 @@ RULES: Mapping[str, Rule] = {
     "icmp": _icmp,
     **dict.fromkeys((*_FLOAT, "fma"), _float),
     **dict.fromkeys(_UNARY, _unary),
-    **dict.fromkeys(("fmin", "fmax", "ffloor", "fceil", "ftrunc", "frint"), _of_doubles),
+    **dict.fromkeys(("ffloor", "fceil", "ftrunc", "frint"), _of_doubles),
     "fcmp": _fcmp,
     "trunc": _trunc,
     "zext": _zext,

@@ -74,7 +74,6 @@ class Layout:
 
         None where the sequential port cannot count the addresses.
         """
-        none = Poly.number(0)
         if size not in (2, 4) or (size == 4 and not self.wide):
             return None
         if self.counted(lane).same(Poly.leaf("lane", size)):
@@ -86,7 +85,21 @@ class Layout:
             return None
         if any(factor % size for step in steps[1:] for factor in step.terms.values()):
             return None
-        y, z, s = (step.divided(size) for step in steps[1:])
+        return self._outer([step.divided(size) for step in steps[1:]])
+
+    def planes(self, lane: Poly) -> tuple[Poly, ...] | None:
+        """Strides (y, z) in bytes where all lanes of a row have one address; None where they do not."""
+        if self.extents[0] % WARP:
+            return None
+        steps = self._steps(lane)
+        if steps is None or not steps[0].same(Poly.number(0)):
+            return None
+        return self._outer(steps[1:])
+
+    def _outer(self, steps: list[Poly]) -> tuple[Poly, ...] | None:
+        """Strides of rows and planes of the card's block, from those along y, z and of merged blocks."""
+        none = Poly.number(0)
+        y, z, s = steps
         outer = [step for step, extent in zip((y, z, s), self.extents[1:], strict=True) if extent > 1]
         if len(outer) < 2:
             return none, outer[0] if outer else none

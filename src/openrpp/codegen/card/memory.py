@@ -208,6 +208,9 @@ def _placed(lower: Lowering, split: Split) -> Place:
     root = None if split.root is None else _root_words(lower, lower.places.root(lower.kernel, split.root))
     base = lower.one(split.base)
     lane = None if split.lane is None else lower.one(split.lane)
+    planes = None if split.planes is None else tuple(lower.one(stride) for stride in split.planes)
+    if planes is not None and lower.is_scalar is not None and not all(map(lower.is_scalar, (base, *planes))):
+        lane, planes = _stepped(lower, planes), None
     if lower.is_scalar is not None and not lower.is_scalar(base):
         lane, bias = lower.add(base, _from_base(lower, split, lane)), 0 if root is None else BIAS
         return Place((), root, Where(bias, lane, offset=split.offset))
@@ -217,7 +220,7 @@ def _placed(lower: Lowering, split: Split) -> Place:
     if lane is not None and lower.is_scalar is not None and lower.is_scalar(lane):
         base = lower.add(base, lower.shift("SHL.U32", lane, split.shift))
         return Place((), root, Where(base, offset=split.offset))
-    return Place((), root, Where(base, lane, split.shift, split.narrow, rows, split.offset))
+    return Place((), root, Where(base, lane, split.shift, split.narrow, rows, split.offset, planes))
 
 
 def _from_base(lower: Lowering, split: Split, lane: Source | None) -> Source:
@@ -229,15 +232,21 @@ def _from_base(lower: Lowering, split: Split, lane: Source | None) -> Source:
 
 def _counted(lower: Lowering, rows: tuple[Source, ...], size: int) -> Source:
     """What the sequential port would add for each lane."""
-    x, y, threads = lower.columns
+    x, _, threads = lower.columns
     number = lane_number(lower)
     if not rows:
         return lower.multiply(number, size)
-    row = divided(lower, number, x, threads - 1)
+    inner = lower.sub(number, lower.multiply(divided(lower, number, x, threads - 1), x))
+    return lower.multiply(lower.add(inner, _stepped(lower, rows)), size)
+
+
+def _stepped(lower: Lowering, strides: tuple[Source, ...]) -> Source:
+    """What the port adds for the row and the plane of each lane."""
+    x, y, threads = lower.columns
+    row = divided(lower, lane_number(lower), x, threads - 1)
     plane = divided(lower, row, y, threads // x)
-    inner = lower.sub(number, lower.multiply(row, x))
-    outer = lower.multiply(lower.sub(row, lower.multiply(plane, y)), rows[0])
-    return lower.multiply(lower.add(inner, lower.add(outer, lower.multiply(plane, rows[1]))), size)
+    outer = lower.multiply(lower.sub(row, lower.multiply(plane, y)), strides[0])
+    return lower.add(outer, lower.multiply(plane, strides[1]))
 
 
 def by_lane(lower: Lowering, access: Access) -> None:

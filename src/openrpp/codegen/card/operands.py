@@ -8,9 +8,12 @@ from openrpp.codegen.card import doubles
 from openrpp.codegen.card.steps import Read, Source
 
 _COMMUTE = frozenset(
-    ("ADD.U32", "AND.U32", "OR.U32", "XOR.U32", "MUL.U32.LOW", "ADD.F32", "MUL.F32", "AND.U16", "ADD.F16", "MUL.F16")
+    (
+        *("ADD.U32", "AND.U32", "OR.U32", "XOR.U32", "MUL.U32.LOW", "AND.U16"),
+        *("ADD.F32", "MUL.F32", "MIN.F32", "MAX.F32", "ADD.F16", "MUL.F16", "MIN.F16", "MAX.F16"),
+    )
 )
-_TWO_WAYS = ("ADD", "SUB", "MUL", "AND", "OR", "XOR", "DIV", "CMP", "SHL", "SHR", "SAR", "SHFL")
+_TWO_WAYS = ("ADD", "SUB", "MUL", "MIN", "MAX", "AND", "OR", "XOR", "DIV", "CMP", "SHL", "SHR", "SAR", "SHFL")
 """Operations whose second operand may be a scalar."""
 
 

@@ -357,7 +357,7 @@ def compile(
         module = counted(module, name)
     kernel = module.kernels[name]
     _check_merging(kernel, block)
-    places, device, area = placed(module, kernel, _DIRECT - _LEAST_SPARE)
+    places, device, area = placed(module, kernel, _DIRECT - _LEAST_SPARE, near=published)
     sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
     spare = min(_MOST_SPARE, max(_LEAST_SPARE, _DIRECT - area // 4))
     places = replace(places, direct=min(area // 4, _DIRECT - spare), near=published, sram=sram, spare=spare)

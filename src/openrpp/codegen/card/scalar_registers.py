@@ -1,7 +1,8 @@
 """Scalar registers: pairs for values of the sequencer over the line of a kernel, FRAM words for those that have none.
 
 A word has one pair wherever it is needed. Where pairs run out, the word that is used least for its length lies in a
-spare word of the parameter memory: its writer stores it there, each reader fetches it.
+spare word of the parameter memory: its writer stores it there, each reader fetches it. Behind the words that parameters
+leave there are those that hosts poke, of which kernels keep what they like between launches, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from openrpp.codegen.card.steps import Word
 
 PAIRS = tuple(f"DS{number}" for number in range(1, 9))
 """DS0 is the base of the planes; DS9 to DS12 serve operands that are made where they are used, DS13 the assembler."""
+POKED, MORE = 200, 48
+"""Words of FRAM that hosts poke and this many kernels may keep values in, from this number on."""
 _TURNS, _DEEPEST = 10, 4
 
 
@@ -32,17 +35,25 @@ class ScalarPlaces:
 
     pairs: dict[Word, str] = field(default_factory=dict[Word, str])
     spare: dict[Word, int] = field(default_factory=dict[Word, int])
+    named: int = 0  # spare words behind the parameters; the others are words that hosts poke
+
+    def names(self) -> dict[Word, str]:
+        """The spare words as operands."""
+        return {
+            word: f"[spare{number}]" if number < self.named else f"[cfg_fft_w4_{POKED + number - self.named}]"
+            for word, number in self.spare.items()
+        }
 
 
 class _Chooser:
-    def __init__(self, scalars: set[Word], known: Liveness, most: int) -> None:
-        self.most = most
+    def __init__(self, scalars: set[Word], known: Liveness, named: int) -> None:
+        self.most = named + MORE
         self.busy = _busy(scalars - set(made_at_use(known.items)), known)
         self.weight = _weights(known, self.busy)
         self.fixed = {item.result for item in known.items if isinstance(item, Vote)}
         self.taken = dict.fromkeys(PAIRS, 0)
         self.slots: list[int] = []
-        self.found = ScalarPlaces()
+        self.found = ScalarPlaces(named=named)
 
     def run(self) -> ScalarPlaces:
         """Places for all words, in the order in which they are first written. Raises OutOfScalars."""
@@ -93,9 +104,9 @@ class _Chooser:
         self.found.spare[word] = number
 
 
-def scalar_places(scalars: set[Word], known: Liveness, most: int) -> ScalarPlaces:
-    """Places for all scalar words but those that are made at use, up to `most` in FRAM. Raises OutOfScalars."""
-    return _Chooser(scalars, known, most).run()
+def scalar_places(scalars: set[Word], known: Liveness, named: int) -> ScalarPlaces:
+    """Places for all scalar words but those that are made at use, `named` words of FRAM first. Raises OutOfScalars."""
+    return _Chooser(scalars, known, named).run()
 
 
 def _busy(scalars: set[Word], known: Liveness) -> dict[Word, int]:

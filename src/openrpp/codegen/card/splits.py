@@ -18,7 +18,7 @@ class Split:
         lane: what differs, None if nothing does.
         shift: `lane` is to be shifted left by so many bits.
         narrow: `lane` is below 2^16 and not negative.
-        rows: as in `Where`.
+        rows, planes: as in `Where`.
         size: bytes of the elements that rows are made of.
     """
 
@@ -30,6 +30,7 @@ class Split:
     narrow: bool = False
     rows: tuple[Value, ...] | None = None
     size: int = 0
+    planes: tuple[Value, ...] | None = None
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from openrpp.codegen.errors import Unsupported
 from openrpp.kir.ir import Kernel
 
 _FULL = "$FULL"
+_BY_ROWS = ("ALN", "GLANEADDR")
 
 
 def block_shape(text: Text, kernel: Kernel, block: Shape3, places: Places) -> str:
@@ -17,7 +18,7 @@ def block_shape(text: Text, kernel: Kernel, block: Shape3, places: Places) -> st
     Threads of merged blocks that lie beyond the end of the grid are the last of their block, which is shortened.
     """
     layout = Layout(block, kernel.merge)
-    if kernel.merge == 1 and not any("ALN" in line for line in text.lines):
+    if kernel.merge == 1 and not any(form in line for line in text.lines for form in _BY_ROWS):
         return ""
     x, y = layout.columns
     lines = [f"MOVE.U16 {x}, S2", f"MOVE.U16 {y}, S3", f"MOVE.U16 {layout.threads}, S4"]

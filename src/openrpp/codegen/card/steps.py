@@ -55,6 +55,8 @@ class Where:
         rows: through the sequential port: () for consecutive elements over the whole block, or strides of the rows and
             planes of the block in elements, (sy, sz): element x + y sy + z sz.
         offset: bytes that are added, so that accesses near each other share a base.
+        planes: strides of the rows and planes of the block in bytes, (sy, sz): y sy + z sz is added, of a row all lanes
+            go to one place.
     """
 
     base: Source
@@ -63,6 +65,7 @@ class Where:
     narrow: bool = False
     rows: tuple[Source, ...] | None = None
     offset: int = 0
+    planes: tuple[Source, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -262,9 +265,12 @@ def _rest_of_atomic(step: Atomic, work: Callable[[Source], Source]) -> None:
 def _moved(place: Where | None, work: Callable[[Source], Source]) -> Where | None:
     if place is None:
         return None
-    rows = tuple(work(stride) for stride in place.rows) if place.rows is not None else None
+    rows, planes = (
+        tuple(work(stride) for stride in strides) if strides is not None else None
+        for strides in (place.rows, place.planes)
+    )
     lane = work(place.lane) if place.lane is not None else None
-    return Where(work(place.base), lane, place.shift, place.narrow, rows, place.offset)
+    return Where(work(place.base), lane, place.shift, place.narrow, rows, place.offset, planes)
 
 
 def operands(step: Step) -> Iterator[Source]:

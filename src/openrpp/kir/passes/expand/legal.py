@@ -1,11 +1,11 @@
 """What the machine in mind ("ae7100x") executes as it is. The back end may give another predicate.
 
 Integers of 32 bits; 64-bit sums, bits, shifts, comparisons and low products, which the back end splits; float32 and
-float64 arithmetic, for float64 also minima, integral values and conversions of 64-bit integers; sums and products of
-bfloat16; i1 logic. Shift counts must be seen to be below the width, since the machine's behaviour beyond is its own. A
-shuffle is `shfl_idx` of 32 bits and width 32 whose index is `select(.., .., laneid)` or `laneid`: every lane reads a
-lane that meets, so nothing depends on what absent lanes hold. A comparison of floats has one of the machine's
-relations: with a NaN only `une` is true.
+float64 arithmetic with minima, for float64 also integral values and conversions of 64-bit integers; sums, products and
+minima of bfloat16; i1 logic. Shift counts must be seen to be below the width, since the machine's behaviour beyond is
+its own. A shuffle is `shfl_idx` of 32 bits and width 32 whose index is `select(.., .., laneid)` or `laneid`: every
+lane reads a lane that meets, so nothing depends on what absent lanes hold. A comparison of floats has one of the
+machine's relations: with a NaN only `une` is true.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _SAME: Final[dict[str, tuple[Type, ...]]] = {
     **dict.fromkeys(("fadd", "fsub", "fmul", "fma"), (BF16, F32, F64)),
     **dict.fromkeys(("fdiv", "fsqrt"), (F32, F64)),
     **dict.fromkeys(("frcp", "frsqrt", "fexp2", "flog2"), (F32,)),
-    **dict.fromkeys(("fmin", "fmax", "ffloor", "fceil", "ftrunc", "frint"), (F64,)),
+    **dict.fromkeys(("fmin", "fmax"), (BF16, F32, F64)),
+    **dict.fromkeys(("ffloor", "fceil", "ftrunc", "frint"), (F64,)),
     "select": ANY,
 }
 """Ops on one type."""

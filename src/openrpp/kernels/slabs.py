@@ -30,6 +30,8 @@ class Slabs:
         element: "bf16" or "f32".
         first: the channel within the first slab at which it begins, a multiple of 8; a view of some channels of a
             larger tensor has its region, its border and an offset to its first slab.
+        lanes: channels of a slab. 4, 8 or 16 only in images that a first convolution reads, so that three channels do
+            not take the room of 32.
     """
 
     region: Region
@@ -40,6 +42,7 @@ class Slabs:
     border: int = 0
     element: Element = "bf16"
     first: int = 0
+    lanes: int = SLAB
 
     @property
     def pitch(self) -> int:
@@ -49,12 +52,12 @@ class Slabs:
     @property
     def plane(self) -> int:
         """Elements of a slab."""
-        return (self.height + 2 * self.border) * self.pitch * SLAB
+        return (self.height + 2 * self.border) * self.pitch * self.lanes
 
     @property
     def slabs(self) -> int:
         """Slabs that it takes."""
-        return -(-(self.first + self.channels) // SLAB)
+        return -(-(self.first + self.channels) // self.lanes)
 
     @property
     def bytes(self) -> int:
@@ -74,7 +77,7 @@ class Slabs:
     @property
     def inner(self) -> int:
         """Elements from `start` to channel `first` of its first pixel."""
-        return self.border * (self.pitch + 1) * SLAB + self.first
+        return self.border * (self.pitch + 1) * self.lanes + self.first
 
 
 def bf16(values: NDArray[Any]) -> NDArray[np.uint16]:
@@ -99,11 +102,11 @@ def pack(tensor: Slabs, values: NDArray[Any]) -> NDArray[Any]:
     if values.shape != expected:
         raise ValueError(f"values of shape {values.shape} do not fit {expected}")
     edge = tensor.border
-    full = np.zeros((tensor.slabs * SLAB, tensor.height + 2 * edge, tensor.pitch), np.float32)
+    full = np.zeros((tensor.slabs * tensor.lanes, tensor.height + 2 * edge, tensor.pitch), np.float32)
     full[tensor.first : tensor.first + tensor.channels, edge : edge + tensor.height, edge : edge + tensor.width] = (
         values
     )
-    slabs = full.reshape(tensor.slabs, SLAB, *full.shape[1:]).transpose(0, 2, 3, 1)
+    slabs = full.reshape(tensor.slabs, tensor.lanes, *full.shape[1:]).transpose(0, 2, 3, 1)
     return bf16(slabs) if tensor.element == "bf16" else np.ascontiguousarray(slabs)
 
 
@@ -111,6 +114,6 @@ def unpack(tensor: Slabs, content: NDArray[Any]) -> NDArray[np.float32]:
     """What `pack` packed: float32 values [channels][height][width]."""
     values = f32(content.view(np.uint16)) if tensor.element == "bf16" else content.view(np.float32)
     edge = tensor.border
-    slabs = values.reshape(tensor.slabs, tensor.height + 2 * edge, tensor.pitch, SLAB).transpose(0, 3, 1, 2)
+    slabs = values.reshape(tensor.slabs, tensor.height + 2 * edge, tensor.pitch, tensor.lanes).transpose(0, 3, 1, 2)
     full = slabs.reshape(-1, *slabs.shape[2:])
     return full[tensor.first : tensor.first + tensor.channels, edge : edge + tensor.height, edge : edge + tensor.width]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openrpp.graph.epilogue import Epilogue, epilogues_of
+from openrpp.graph.epilogue import Epilogue
 from openrpp.graph.errors import Unsupported
 from openrpp.graph.facts import Facts, Refused
 from openrpp.graph.host import model_of
@@ -115,9 +115,8 @@ def partition(model: ir.Model, element: Element, refusals: Refusals) -> Partitio
 
 
 def _op(node: ir.Node, row: Row, facts: Facts, refusals: Refusals) -> Op:
-    possible = epilogues_of(node, facts) if node not in refusals.fusions else []
-    chosen = next((item for item in possible if item.nodes and row.takes(item, facts)), Epilogue(node.outputs[0]))
-    return Op(node, chosen)
+    possible = row.absorbs(node, facts) if node not in refusals.fusions else []
+    return Op(node, next(iter(possible), Epilogue(node.outputs[0])))
 
 
 def _accept(op: Op, row: Row, facts: Facts) -> None:

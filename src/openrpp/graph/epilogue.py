@@ -21,6 +21,8 @@ class Activation:
 
 
 NONE: Final = Activation()
+GATES: Final = {"Sigmoid": "silu", "HardSigmoid": "hardswish"}
+"""What the product of a gate with its operand is."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,17 @@ def activation_of(value: ir.Value, facts: Facts) -> tuple[Activation, tuple[ir.N
     """The activation of which a value is the only operand, and its nodes."""
     users = users_of(value)
     if len(users) == 1 and not users[0].domain:
-        single = _single(users[0], value, facts)
+        single = single_activation(users[0], value, facts)
         return None if single is None else (single, (users[0],))
     if len(users) == 2:
-        return _gated(value, users)
+        gate = next((node for node in users if node.op_type in GATES and not node.domain), None)
+        found = None if gate is None else gated_activation(gate)
+        return None if gate is None or found is None else (found.activation, (gate, *found.nodes))
     return None
 
 
-def _single(node: ir.Node, value: ir.Value, facts: Facts) -> Activation | None:
+def single_activation(node: ir.Node, value: ir.Value, facts: Facts) -> Activation | None:
+    """The activation that a node is of a value."""
     if node.inputs[0] is not value:
         return None
     match node.op_type:
@@ -139,16 +144,15 @@ def _clip(node: ir.Node, facts: Facts) -> Activation | None:
     return Activation("clip", bounds[0], bounds[1])
 
 
-def _gated(value: ir.Value, users: list[ir.Node]) -> tuple[Activation, tuple[ir.Node, ...]] | None:
-    """x * sigmoid(x) and x * hardsigmoid(x)."""
-    gates = [node for node in users if node.op_type in ("Sigmoid", "HardSigmoid") and not node.domain]
-    products = [node for node in users if node.op_type == "Mul" and not node.domain]
-    if len(gates) != 1 or len(products) != 1:
+def gated_activation(gate: ir.Node) -> Epilogue | None:
+    """x * sigmoid(x) or x * hardsigmoid(x), given the gate: the product is its epilogue."""
+    value, product = gate.inputs[0], users_of(gate.outputs[0])
+    if len(product) != 1 or product[0].op_type != "Mul" or product[0].domain:
         return None
-    gate, product = gates[0], products[0]
-    if users_of(gate.outputs[0]) != [product] or set(product.inputs) != {value, gate.outputs[0]}:
+    if value is None or set(product[0].inputs) != {value, gate.outputs[0]}:
         return None
-    if gate.op_type == "Sigmoid":
-        return Activation("silu"), (gate, product)
     sixth = abs(number(gate, "alpha", 0.2) - 1 / 6) < 1e-6 and number(gate, "beta", 0.5) == 0.5
-    return (Activation("hardswish"), (gate, product)) if sixth else None
+    if gate.op_type == "HardSigmoid" and not sixth:
+        return None
+    name = GATES.get(gate.op_type)
+    return None if name is None else Epilogue(product[0].outputs[0], (product[0],), Activation(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +14,8 @@ from openrpp.graph.facts import Facts, Refused
 from openrpp.graph.layout import Flat, Tensor, pixels
 from openrpp.graph.plan import Constant, Download, HostStep, Move, Plan, Upload
 from openrpp.graph.storage import Storage, View
+from openrpp.kernels import elementwise
+from openrpp.kernels.elementwise import Function
 from openrpp.kernels.launch import At, Launch, MemoryName, Region
 from openrpp.kernels.slabs import BYTES, SLAB, Slabs
 
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
 PINNED: Final = 64 * 1024
 """Bytes of the largest operand that stays in SRAM from run to run; larger ones are fetched from DDR for each use."""
+
+
+@cache
+def _table(function: Function) -> NDArray[np.uint16]:
+    return elementwise.table(function)
 
 
 class Lowering:
@@ -40,6 +48,7 @@ class Lowering:
         self._regions: dict[int, Region] = {}
         self._on_host: set[ir.Value] = set()
         self._constants: dict[str, Region] = {}
+        self._tables: dict[Function, Region] = {}
 
     # --- values --------------------------------------------------------------------------------------------------
 
@@ -84,12 +93,12 @@ class Lowering:
     def _bring(self, value: ir.Value, channel: int) -> Tensor:
         content = self.facts.constant(value)
         if content is not None:
-            return self._operand(value, content, channel)
+            return self.operand(value, content, channel)
         tensor = self._tensors[value] = self._tensor(value, channel)
         self.plan.steps.append(Upload(value.name or "", tensor))
         return tensor
 
-    def _operand(self, value: ir.Value, content: NDArray[Any], channel: int) -> Tensor:
+    def operand(self, value: ir.Value, content: NDArray[Any], channel: int) -> Tensor:
         """A constant in slabs: it stays in SRAM if small, else it is fetched from DDR for this use."""
         shape = tuple(content.shape)
         height, width = pixels(shape, channel)
@@ -114,6 +123,14 @@ class Lowering:
         if found is None:
             found = self._constants[key] = Region(name, flat.size, memory)
             self.plan.constants.append(Constant(found, key, flat))
+        return found
+
+    def table(self, function: Function) -> Region:
+        """The table of a function of bfloat16 values, in SRAM."""
+        found = self._tables.get(function)
+        if found is None:
+            content = _table(function)
+            found = self._tables[function] = self.constant(f"table of {function.name}", content, "sram")
         return found
 
     def scratch(self, name: str, size: int, memory: MemoryName = "sram") -> Region:

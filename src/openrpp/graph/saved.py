@@ -201,12 +201,16 @@ def _ports(data: Sequence[Data]) -> list[Port]:
     return [Port(item["name"], tuple(item["shape"]), item["type"]) for item in data]
 
 
+def _region(data: Any) -> Region:
+    return Region(data[0], data[1], data[2])
+
+
 class _Reader:
     """A plan out of what `_Writer` made of it."""
 
     def __init__(self, data: Data, weights: bytes, archive: zipfile.ZipFile) -> None:
         self.found, self.weights, self.archive = data, weights, archive
-        self.regions: list[Region] = [Region(name, size, memory) for name, size, memory in data["regions"]]
+        self.regions = [_region(item) for item in data["regions"]]
 
     def plan(self) -> Plan:
         found, regions = self.found, self.regions

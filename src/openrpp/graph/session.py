@@ -135,10 +135,17 @@ class Session:
 
     def report(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> SessionReport:
         """Launches, card time and host nodes of the plan that ran last, or of that for some input shapes."""
+        return report_of(self._asked(shapes))
+
+    def host_nodes(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> tuple[HostNode, ...]:
+        """Nodes that run on the host; needs no card time."""
+        return hosts_of(self._asked(shapes))
+
+    def _asked(self, shapes: Mapping[str, tuple[int, ...]] | None) -> Runner:
         runner = self._last if shapes is None else self._runner(dict(shapes))
         if runner is None:
             raise GraphError("nothing has run yet, and the model has open extents; give shapes")
-        return report_of(runner)
+        return runner
 
     def _named(self, names: Iterable[str] | None) -> list[str]:
         known = [port.name for port in self._outputs]
@@ -209,19 +216,23 @@ def _shown(key: Shapes) -> str:
     return ", ".join(f"{name} {list(shape)}" for name, shape in key)
 
 
+def hosts_of(runner: Runner) -> tuple[HostNode, ...]:
+    """Nodes on the host, with their times in the last run."""
+    times = runner.times
+    return tuple(
+        HostNode(step.label, step.op, step.reason, seconds, seconds / times.total if times.total else 0.0)
+        for step in runner.plan.host_steps
+        for seconds in (times.nodes.get(step.label, 0.0),)
+    )
+
+
 def report_of(runner: Runner) -> SessionReport:
     """What a plan takes, and how its last run went."""
     plan, array = runner.plan, runner.card.arch.array
     timing = time_plan(runner)
     macs = sum(launch.macs for launch in plan.launches)
     rate = array.lanes.value * array.columns.value * array.bf16_macs_per_lane.value * runner.card.schedule.hertz
-    times = runner.times
-    hosts = tuple(
-        HostNode(step.label, step.op, step.reason, seconds, seconds / times.total if times.total else 0.0)
-        for step in plan.host_steps
-        for seconds in (times.nodes.get(step.label, 0.0),)
-    )
-    card = timing.card
+    times, card = runner.times, timing.card
     return SessionReport(
         shapes={port.name: port.shape for port in plan.inputs},
         nodes=plan.nodes,
@@ -236,7 +247,7 @@ def report_of(runner: Runner) -> SessionReport:
         ddr=plan.arenas.get("ddr", 0),
         weights=sum(constant.region.bytes for constant in plan.constants),
         state=sum(region.bytes for region in plan.states.values()),
-        host_nodes=hosts,
+        host_nodes=hosts_of(runner),
         host_seconds=times.total,
         edge_seconds=times.edges,
         timed_nodes=by_node(plan.launches, timing.taken, rate),

@@ -65,9 +65,9 @@ class Row:
         """Emit the node's launches. Raises Refused where it cannot be done after all."""
         raise NotImplementedError
 
-    def takes(self, epilogue: Epilogue, facts: Facts) -> bool:
-        """Whether its kernels carry out an epilogue as well."""
-        return False
+    def absorbs(self, node: ir.Node, facts: Facts) -> list[Epilogue]:
+        """Epilogues of a node that its kernels carry out as well, the best first."""
+        return []
 
     def pads(self, op: Op, facts: Facts) -> dict[int, int]:
         """Zero pixels that it wants around its inputs, by their index."""

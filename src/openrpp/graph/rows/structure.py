@@ -1,18 +1,35 @@
-"""Operators that only say where data lies: reshapes, transposes, concat, split, slice."""
+"""Operators that only say where data lies: reshapes, transposes, concat, split, slice.
+
+Where storage can be shared there is nothing to do; else boxes are copied.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from openrpp.graph.facts import Facts, Refused, axis_of, integer, ints
-from openrpp.graph.storage import View
+from openrpp.graph.layout import Tensor, pixels
+from openrpp.graph.storage import ALIGNED, View
 from openrpp.graph.table import Key, Op, Row
+from openrpp.kernels.movement import Box, clear, copy, whole
+from openrpp.kernels.slabs import BYTES, SLAB, Slabs
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from openrpp.graph.lowering import Lowering
+
+CHANNEL, ROW, COLUMN = 0, 1, 2
+Triple = tuple[int, int, int]
+
+
+def on_card(value: ir.Value | None, facts: Facts) -> ir.Value:
+    """A value that lies on the card. Raises Refused."""
+    if value is None or value not in facts.channels:
+        raise Refused("its input is on the host")
+    return value
 
 
 class Relabel(Row):
@@ -24,29 +41,39 @@ class Relabel(Row):
 
     def accepts(self, op: Op, facts: Facts) -> int:
         """The axis of the output that the channels become."""
-        value, made = op.inputs[0], op.outputs[0]
-        assert value is not None
-        if value not in facts.channels:
-            raise Refused("its input is on the host")
-        before, after, channel = facts.shape(value), facts.shape(made), facts.channels[value]
+        value = on_card(op.inputs[0], facts)
+        before, after, channel = facts.shape(value), facts.shape(op.outputs[0]), facts.channels[value]
         if op.node.op_type == "Transpose":
             return _transposed(op.node, before, channel)
         return _reshaped(before, after, channel)
 
     def views(self, op: Op, facts: Facts) -> list[View]:
         """The output is the input."""
-        value, made = op.inputs[0], op.outputs[0]
-        assert value is not None
+        value, made = on_card(op.inputs[0], facts), op.outputs[0]
         return [View(made, value, 0, made, relabel=True)]
 
     def lower(self, op: Op, into: Lowering) -> None:
-        """Nothing, where the storage is shared."""
-        value, made = op.inputs[0], op.outputs[0]
-        assert value is not None
-        if not into.shared(self.views(op, into.facts)[0]):
-            raise Refused("its input has a border, which a copy would have to take off")
-        into.read(value, into.facts.channels[value])
-        into.write(made, into.facts.channels[made])
+        """Nothing, where the storage is shared; else a copy, which puts a border on or takes it off."""
+        value, made = on_card(op.inputs[0], into.facts), op.outputs[0]
+        x = into.read(value, into.facts.channels[value])
+        y = into.write(made, into.facts.channels[made])
+        if into.shared(self.views(op, into.facts)[0]):
+            return
+        one, other = _same_pixels(x.slabs, y.slabs)
+        if y.slabs.border:
+            into.emit(clear(y.slabs, op.name))
+        into.emit(copy(one, other, whole(one), node=op.name))
+
+
+def _same_pixels(x: Slabs, y: Slabs) -> tuple[Slabs, Slabs]:
+    """The two with the same height and width. Raises Refused where borders are in the way."""
+    if (x.height, x.width) == (y.height, y.width):
+        return x, y
+    if not x.border:
+        return replace(x, height=y.height, width=y.width), y
+    if not y.border:
+        return x, replace(y, height=x.height, width=x.width)
+    raise Refused("its input and its output have borders around other pixels")
 
 
 def _transposed(node: ir.Node, shape: tuple[int, ...], channel: int) -> int:
@@ -58,10 +85,7 @@ def _transposed(node: ir.Node, shape: tuple[int, ...], channel: int) -> int:
 
 
 def _reshaped(before: tuple[int, ...], after: tuple[int, ...], channel: int) -> int:
-    """The axis of `after` that is the channels of `before`, if there is one with the same extents in front and behind.
-
-    Channels may move over axes of 1, and over all others where they are in front of or behind everything as before.
-    """
+    """The axis of `after` that is the channels of `before`: with as much in front of it and behind it."""
     lead, count = math.prod(before[:channel]), before[channel]
     for axis, extent in enumerate(after):
         if extent == count and math.prod(after[:axis]) == lead:
@@ -69,121 +93,195 @@ def _reshaped(before: tuple[int, ...], after: tuple[int, ...], channel: int) -> 
     raise Refused(f"it divides or joins channels: {list(before)} to {list(after)}")
 
 
+def role_of(shape: tuple[int, ...], channel: int, axis: int) -> int:
+    """What an axis is in slabs: channels, rows or pixels of a row. Raises Refused for others."""
+    if axis == channel:
+        return CHANNEL
+    rest = [index for index in range(len(shape)) if index != channel]
+    height, _ = pixels(shape, channel)
+    if axis == rest[-1] and (len(rest) == 1 or height == shape[rest[-2]]):
+        return COLUMN
+    if len(rest) > 1 and axis == rest[-2] and height == shape[axis]:
+        return ROW
+    raise Refused(f"axis {axis} of {list(shape)} is neither channels nor the last two of the others")
+
+
 class Concat(Row):
-    """Parts behind each other along the channels: each is written to its place by whoever makes it."""
+    """Parts behind each other: along the channels, each is written to its place by whoever makes it, if it can be."""
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Concat"),)
 
     def accepts(self, op: Op, facts: Facts) -> int:
-        """The concatenated axis."""
-        axis = axis_of(integer(op.node, "axis", 0), len(facts.shape(op.outputs[0])))
-        if not any(value in facts.channels for value in op.inputs if value is not None):
+        """The channel axis of the inputs."""
+        shape = facts.shape(op.outputs[0])
+        axis = axis_of(integer(op.node, "axis", 0), len(shape))
+        channel = next((facts.channels[value] for value in op.inputs if value in facts.channels), None)
+        if channel is None:
             raise Refused("its inputs are on the host")
         for value in op.inputs:
             if facts.constant(value) is not None:
                 raise Refused("an input is a constant")
-            facts.channel(value, axis)
-        return axis
+            role_of(facts.shape(value), channel, axis)
+            facts.channel(value, channel)
+        role_of(shape, channel, axis)
+        return channel
+
+    def _axis(self, op: Op, facts: Facts) -> int:
+        return axis_of(integer(op.node, "axis", 0), len(facts.shape(op.outputs[0])))
+
+    def _counts(self, op: Op, facts: Facts) -> list[int]:
+        axis = self._axis(op, facts)
+        return [facts.shape(value)[axis] for value in op.inputs]
 
     def pieces(self, op: Op, facts: Facts) -> tuple[int, ...]:
-        """Channels of the inputs."""
-        axis = facts.channels[op.outputs[0]]
-        return tuple(facts.shape(value)[axis] for value in op.inputs)
+        """Channels of the inputs, where they lie behind each other along them."""
+        made = op.outputs[0]
+        return tuple(self._counts(op, facts)) if self._axis(op, facts) == facts.channels[made] else ()
 
     def views(self, op: Op, facts: Facts) -> list[View]:
-        """Inputs are parts of the output."""
-        made, start, found = op.outputs[0], 0, list[View]()
-        for value, count in zip(op.inputs, self.pieces(op, facts), strict=True):
-            assert value is not None
-            found.append(View(value, made, start, made))
-            start += count
-        return found
+        """Inputs are parts of the output, if each begins at a slab."""
+        made, counts = op.outputs[0], self.pieces(op, facts)
+        if any(count % ALIGNED for count in counts[:-1]):
+            return []
+        starts = [sum(counts[:index]) for index in range(len(counts))]
+        return [
+            View(value, made, start, made) for value, start in zip(op.inputs, starts, strict=False) if value is not None
+        ]
 
     def lower(self, op: Op, into: Lowering) -> None:
-        """Nothing, where all parts lie in place."""
-        made = op.outputs[0]
-        axis = into.facts.channels[made]
-        for view in self.views(op, into.facts):
-            if not into.shared(view):
-                raise Refused(f"{view.part.name} cannot be written to its place in the result")
-            into.read(view.part, axis)
-        into.write(made, axis)
+        """Copies of the parts that do not lie in their place."""
+        made, facts = op.outputs[0], into.facts
+        channel = facts.channels[made]
+        role = role_of(facts.shape(made), channel, self._axis(op, facts))
+        parts = [into.read(value, channel) for value in op.inputs]
+        y = into.write(made, channel)
+        shared = {view.first for view in self.views(op, facts) if into.shared(view)}
+        if y.slabs.border and not shared:
+            into.emit(clear(y.slabs, op.name))
+        start = 0
+        for part, count in zip(parts, self._counts(op, facts), strict=True):
+            if role != CHANNEL or start not in shared:
+                self._copy(part, y, role, start, bool(shared), op.name, into)
+            start += count
+
+    def _copy(self, x: Tensor, y: Tensor, role: int, start: int, others: bool, name: str, into: Lowering) -> None:
+        target, to = y.slabs, [0, 0, 0]
+        to[role] = start
+        if others and target.border:
+            target, to = part_of(target, start, x.slabs.channels), [0, 0, 0]
+            into.emit(clear(target, name))
+        into.emit(copy(x.slabs, target, whole(x.slabs), (to[0], to[1], to[2]), node=name))
+
+
+def part_of(tensor: Slabs, first: int, channels: int) -> Slabs:
+    """Channels of a tensor, from the beginning of a slab on."""
+    offset = tensor.offset + (tensor.first + first) // SLAB * tensor.plane * BYTES[tensor.element]
+    return replace(tensor, offset=offset, channels=channels, first=(tensor.first + first) % SLAB)
 
 
 class Split(Row):
-    """Parts of the channels: views of the input."""
+    """Parts of a value: views of its channels, or copies."""
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Split"),)
 
     def accepts(self, op: Op, facts: Facts) -> int:
-        """The divided axis."""
-        value = op.inputs[0]
-        assert value is not None
-        if value not in facts.channels:
-            raise Refused("its input is on the host")
-        axis = axis_of(integer(op.node, "axis", 0), len(facts.shape(value)))
-        facts.channel(value, axis)
-        return axis
+        """The channel axis of the input."""
+        value = on_card(op.inputs[0], facts)
+        shape = facts.shape(value)
+        role_of(shape, facts.channels[value], axis_of(integer(op.node, "axis", 0), len(shape)))
+        return facts.channels[value]
+
+    def _starts(self, op: Op, facts: Facts) -> tuple[int, list[int]]:
+        """The divided axis, and where each part begins."""
+        axis = axis_of(integer(op.node, "axis", 0), len(facts.shape(op.outputs[0])))
+        counts = [facts.shape(made)[axis] for made in op.outputs]
+        return axis, [sum(counts[:index]) for index in range(len(counts))]
 
     def views(self, op: Op, facts: Facts) -> list[View]:
-        """Outputs are parts of the input."""
-        whole, start, found = op.inputs[0], 0, list[View]()
-        assert whole is not None
-        for made in op.outputs:
-            found.append(View(made, whole, start, made))
-            start += facts.shape(made)[facts.channels[made]]
-        return found
+        """Outputs are parts of the input, along the channels."""
+        value, (axis, starts) = on_card(op.inputs[0], facts), self._starts(op, facts)
+        if axis != facts.channels[value]:
+            return []
+        return [View(made, value, start, made) for made, start in zip(op.outputs, starts, strict=True)]
 
     def lower(self, op: Op, into: Lowering) -> None:
-        """Nothing, where all parts are views."""
-        for view in self.views(op, into.facts):
-            if not into.shared(view):
-                raise Refused(f"{view.part.name} cannot be a view of {view.whole.name}")
-            into.write(view.part, into.facts.channels[view.part])
+        """Copies of the parts that are not views."""
+        value, (axis, starts) = on_card(op.inputs[0], into.facts), self._starts(op, into.facts)
+        shared = {view.part for view in self.views(op, into.facts) if into.shared(view)}
+        for made, start in zip(op.outputs, starts, strict=True):
+            take(op, value, made, {axis: (start, 1)}, made in shared, into)
+
+
+def take(
+    op: Op, value: ir.Value, made: ir.Value, cuts: dict[int, tuple[int, int]], shared: bool, into: Lowering
+) -> None:
+    """Copy a box of a value, unless it is a view; `cuts` are start and step by axis."""
+    channel = into.facts.channels[value]
+    x, y = into.read(value, channel), into.write(made, channel)
+    if shared:
+        return
+    begin, step = [0, 0, 0], [1, 1, 1]
+    for axis, (start, pace) in cuts.items():
+        role = role_of(x.shape, channel, axis)
+        begin[role], step[role] = start, pace
+    if y.slabs.border:
+        into.emit(clear(y.slabs, op.name))
+    extents = (y.slabs.channels, y.slabs.height, y.slabs.width)
+    box = Box((begin[0], begin[1], begin[2]), extents)
+    into.emit(copy(x.slabs, y.slabs, box, step=(step[ROW], step[COLUMN]), node=op.name))
 
 
 class Slice(Row):
-    """A range of channels: a view of the input."""
+    """A range of each axis, with steps: a view of channels, or a copy."""
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Slice"),)
+    NAMES: Final = ("its data", "the starts", "the ends", "the axes", "the steps")
 
     def accepts(self, op: Op, facts: Facts) -> int:
-        """The sliced axis."""
-        value = op.inputs[0]
-        assert value is not None
-        if value not in facts.channels:
-            raise Refused("its input is on the host")
-        _start(op, facts)
-        return facts.channels[value]
+        """The channel axis of the input."""
+        value = on_card(op.inputs[0], facts)
+        channel, shape = facts.channels[value], facts.shape(value)
+        for axis, (_, step) in self._cuts(op, facts).items():
+            if step < 1 or (axis == channel and step > 1):
+                raise Refused(f"steps of {step} along axis {axis}")
+            role_of(shape, channel, axis)
+        return channel
+
+    def _cuts(self, op: Op, facts: Facts) -> dict[int, tuple[int, int]]:
+        """Start and step of the axes that are cut."""
+        value, made = op.inputs[0], op.outputs[0]
+        shape, after = facts.shape(value), facts.shape(made)
+        given = [
+            facts.needed(item, name) if item is not None else None
+            for item, name in zip(op.inputs[1:], self.NAMES[1:], strict=False)
+        ]
+        starts = [int(start) for start in _row(given[0])]
+        axes = [axis_of(int(axis), len(shape)) for axis in _row(given[2])] if len(given) > 2 else []
+        steps = [int(step) for step in _row(given[3])] if len(given) > 3 else []
+        found: dict[int, tuple[int, int]] = {}
+        for index, start in enumerate(starts):
+            axis = axes[index] if axes else index
+            step = steps[index] if steps else 1
+            first = min(max(start + shape[axis] if start < 0 else start, 0), shape[axis])
+            if shape[axis] != after[axis]:
+                found[axis] = (first, step)
+        return found
 
     def views(self, op: Op, facts: Facts) -> list[View]:
-        """The output is a part of the input."""
-        value, made = op.inputs[0], op.outputs[0]
-        assert value is not None
-        return [View(made, value, _start(op, facts), made)]
+        """The output is a part of the input, if only channels are cut."""
+        value, made, cuts = on_card(op.inputs[0], facts), op.outputs[0], self._cuts(op, facts)
+        channel = facts.channels[value]
+        if set(cuts) - {channel}:
+            return []
+        return [View(made, value, cuts.get(channel, (0, 1))[0], made)]
 
     def lower(self, op: Op, into: Lowering) -> None:
-        """Nothing, where it is a view."""
-        view = self.views(op, into.facts)[0]
-        if not into.shared(view):
-            raise Refused(f"{view.part.name} cannot be a view of {view.whole.name}")
-        into.write(view.part, into.facts.channels[view.part])
+        """A copy, where it is no view."""
+        views = self.views(op, into.facts)
+        shared = bool(views) and into.shared(views[0])
+        value = on_card(op.inputs[0], into.facts)
+        take(op, value, op.outputs[0], self._cuts(op, into.facts), shared, into)
 
 
-def _start(op: Op, facts: Facts) -> int:
-    """The first channel of a slice of channels alone. Raises Refused for others."""
-    value = op.inputs[0]
-    assert value is not None
-    shape, made = facts.shape(value), facts.shape(op.outputs[0])
-    channel = facts.channels[value]
-    changed = [axis for axis, (before, after) in enumerate(zip(shape, made, strict=True)) if before != after]
-    starts = facts.needed(op.inputs[1], "the start")
-    steps = facts.constant(op.inputs[4]) if len(op.inputs) > 4 else None
-    axes = facts.constant(op.inputs[3]) if len(op.inputs) > 3 else None
-    if len(starts) != 1 or (steps is not None and int(steps[0]) != 1):
-        raise Refused("a slice of several axes, or with steps")
-    axis = axis_of(int(axes[0]) if axes is not None else 0, len(shape))
-    if changed not in ([channel], []) or axis != channel:
-        raise Refused(f"a slice of axis {axis}, which is not the channels")
-    start = int(starts[0])
-    return min(start + shape[axis] if start < 0 else start, shape[axis])
+def _row(content: object) -> list[int]:
+    return [] if content is None else [int(item) for item in content.reshape(-1)]  # type: ignore[attr-defined]

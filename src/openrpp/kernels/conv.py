@@ -48,16 +48,16 @@ def convolution(
     window.check(x, y)
     _check(x, y, activation, table, residual)
     walk, tiles = _walk(x, y, window), tiling(y.width, y.height)
-    edges = _edges(y, activation, residual, tail)
+    lanes = edges(y, activation, residual, tail)
     kind = "" if residual is None else "_first" if residual_first else "_last"
-    fast = _fast(x, window, walk, edges, kind)
+    fast = _fast(x, window, walk, lanes, kind)
     stem, source = ("conv", "conv") if x.element == "bf16" else ("conv", "conv_f32")
     arguments: list[Argument] = [x.start, At(weights), y.start, *_tables(y, residual, table)]
     arguments += [walk.start, walk.y_step, walk.fast_row if fast else walk.row_step, walk.slab_step, walk.full]
     arguments += [walk.panel]
     if not fast:
         arguments += [walk.x_step, walk.rows, walk.taps, walk.tap_step, walk.partial, walk.to_first, walk.to_second]
-        arguments += edges
+        arguments += lanes
     arguments += results(y, tiles, activation, residual)
     macs = y.channels * y.height * y.width * x.channels * window.kernel[0] * window.kernel[1]
     return [
@@ -259,16 +259,16 @@ def results(y: Slabs, tiles: Tiling, activation: Activation, residual: Slabs | N
     return [*found, activation.slope, activation.offset] if y.element == "f32" else found
 
 
-def _edges(y: Slabs, activation: Activation, residual: Slabs | None, tail: bool) -> list[Argument]:
+def edges(y: Slabs, activation: Activation, residual: Slabs | None, tail: bool) -> list[Argument]:
     """(bits of the slabs that have channels of others, first lane of the first one, lanes of the last, zero behind)."""
     last = y.first + y.channels - SLAB * (y.slabs - 1)
     clean = tail and activation.keeps_zero and residual is None
     return [(1 if y.first else 0) | (2 if last < SLAB and not clean else 0), y.first, last, int(tail)]
 
 
-def _fast(x: Slabs, window: Window, walk: _Walk, edges: list[Argument], kind: str) -> str:
+def _fast(x: Slabs, window: Window, walk: _Walk, lanes: list[Argument], kind: str) -> str:
     """The kernel for whole slabs, "" where it does not do."""
-    if x.element != "bf16" or x.lanes < SLAB or walk.partial or edges[0] or window.dilation != (1, 1):
+    if x.element != "bf16" or x.lanes < SLAB or walk.partial or lanes[0] or window.dilation != (1, 1):
         return ""
     step = window.stride[1]
     if window.kernel == (1, 1) and step == 1:

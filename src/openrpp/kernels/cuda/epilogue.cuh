@@ -95,6 +95,14 @@ template <class T> static __device__ __forceinline__ T within(T made, const T *y
     return made;
 }
 
+// The result of this thread, stored, with its block's part of the border.
+template <class T> static __device__ __forceinline__ void put_result(T made, const Result<T> &to, const Edges &own = {}) {
+    T *y = to.y + blockIdx.z * to.plane + to.start + block_place(to, to.pitch) + own_place(to.pitch);
+    if (own.edges) made = within(made, y, own);
+    *y = made;
+    bordered(to);
+}
+
 template <int RESIDUAL, class T>
 static __device__ __forceinline__ void store(float sum, const Result<T> &to, const Edges &own = {}) {
     const T *residual = to.residual + blockIdx.z * to.residual_plane + block_place(to, to.residual_pitch);
@@ -102,8 +110,5 @@ static __device__ __forceinline__ void store(float sum, const Result<T> &to, con
     if (RESIDUAL == RESIDUAL_FIRST) sum += value(*residual);
     T made = activated(sum, to);
     if (RESIDUAL == RESIDUAL_LAST) made = plus(made, *residual);
-    T *y = to.y + blockIdx.z * to.plane + to.start + block_place(to, to.pitch) + own_place(to.pitch);
-    if (own.edges) made = within(made, y, own);
-    *y = made;
-    bordered(to);
+    put_result(made, to, own);
 }

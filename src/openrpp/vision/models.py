@@ -1,0 +1,147 @@
+"""A model that looks at pictures: its file or name, its facts, and what it makes of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openrpp import weights
+from openrpp.vision.boxes import Box, find_boxes, head_of
+from openrpp.vision.classes import Guess, best_classes, read_labels
+from openrpp.vision.errors import VisionError
+from openrpp.vision.facts import Facts, facts_in, facts_of
+from openrpp.vision.images import Pixels, Placement, fit, normalised
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+OPEN_SIZE: Final = (640, 640)
+"""Height and width of an input that is open, where no fact says another."""
+_TYPES: Final = {"FLOAT": np.float32, "FLOAT16": np.float16, "DOUBLE": np.float64, "UINT8": np.uint8}
+
+
+class Runs(Protocol):
+    """A session in onnxruntime's shape: ours, or onnxruntime's itself."""
+
+    def run(self, output_names: Any, input_feed: Any, /) -> Any:
+        """Outputs for arrays by input name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A picture as a model's input, and where the picture lies in it."""
+
+    feed: dict[str, NDArray[Any]]
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class VisionModel:
+    """A model and how it wants its picture.
+
+    `model` is what `openrpp.graph.Session` takes; `size` is (height, width) of the input `name`; `last` says that
+    channels are its last axis.
+    """
+
+    title: str
+    model: ir.Model
+    facts: Facts
+    name: str
+    size: tuple[int, int]
+    last: bool
+    dtype: str
+
+    def feed(self, pixels: Pixels) -> Fed:
+        """The input for a picture [height][width][3]."""
+        placed, placement = fit(pixels, self.size, self.facts)
+        dtype = _TYPES[self.dtype]
+        values: NDArray[Any] = placed if dtype is np.uint8 else normalised(placed, self.facts).astype(dtype)
+        ordered = values if self.last else values.transpose(2, 0, 1)
+        return Fed({self.name: np.ascontiguousarray(ordered[None])}, placement)
+
+    def is_detector(self, output: NDArray[Any]) -> bool:
+        """Whether an output holds boxes."""
+        return head_of(self.facts, output.shape, self.size) in ("yolox", "yolov8")
+
+    def boxes(self, output: NDArray[Any], placement: Placement, pixels: Pixels) -> list[Box]:
+        """Boxes on the picture. Raises VisionError for an output that holds none."""
+        return find_boxes(output, self.facts, self.size, placement, pixels.shape[:2])
+
+    def detect(self, session: Runs, pixels: Pixels) -> list[Box]:
+        """What a session finds in a picture."""
+        fed = self.feed(pixels)
+        return self.boxes(session.run(None, fed.feed)[0], fed.placement, pixels)
+
+    def classify(self, session: Runs, pixels: Pixels, count: int = 5) -> list[Guess]:
+        """What a session takes a picture for."""
+        return best_classes(session.run(None, self.feed(pixels).feed)[0], self.facts, count)
+
+
+def open_model(text: str, catalogues: Sequence[Path] = (), more: Mapping[str, Any] | None = None) -> VisionModel:
+    """The model of a file, or of a name in a catalogue whose weights are here.
+
+    `more` are facts that come before all others.
+    Raises VisionError, WeightsError, and GraphError for a file that is no model.
+    """
+    model, given, where = find_model(text, catalogues)
+    facts = facts_of({**facts_in(model.metadata_props), **given, **(more or {})}, where)
+    if isinstance(facts.labels, str):
+        facts = replace(facts, labels=_labels(facts.labels, catalogues))
+    return _described(where, model, facts)
+
+
+def find_model(text: str, catalogues: Sequence[Path] = ()) -> tuple[ir.Model, Mapping[str, Any], str]:
+    """(model, facts of its catalogue, what errors call it) of a file or a name.
+
+    Raises VisionError, WeightsError, and GraphError for a file that is no model.
+    """
+    if Path(text).exists() or "/" in text or text.endswith(".onnx"):
+        return _read(Path(text), ""), {}, text
+    item = weights.entry(text, *catalogues)
+    return _read(weights.find(text, catalogues), str(item.facts.get("build", ""))), item.facts, text
+
+
+def _read(path: Path, build: str) -> ir.Model:
+    from openrpp.graph.source import read_model
+    from openrpp.vision import efficientnet
+    from openrpp.vision.torch_file import read_tensors
+
+    if not build:
+        return read_model(path)
+    if build != "efficientnet-lite0":
+        raise VisionError(f"{path}: build = {build!r}; there is efficientnet-lite0")
+    return efficientnet.build(read_tensors(path))
+
+
+def _labels(name: str, catalogues: Sequence[Path]) -> tuple[str, ...]:
+    """Names of classes from a file, or from an entry of the catalogue; none where that has not been pulled."""
+    if Path(name).exists():
+        return read_labels(Path(name))
+    item = weights.entry(name, *catalogues)
+    return read_labels(weights.place(item)) if weights.is_here(item) else ()
+
+
+def _described(where: str, model: ir.Model, facts: Facts) -> VisionModel:
+    """The input that takes the picture. Raises VisionError where there is not exactly one."""
+    fed = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
+    if len(fed) != 1 or fed[0].shape is None or len(fed[0].shape) != 4 or fed[0].dtype is None:
+        shown = ", ".join(f"{value.name} {value.shape}" for value in fed)
+        raise VisionError(f"{where}: takes no single picture; its inputs are {shown or 'none'}")
+    shape = [extent if isinstance(extent, int) else None for extent in fed[0].shape]
+    if shape[0] not in (None, 1):
+        raise VisionError(f"{where}: takes {shape[0]} pictures at once; export it for one")
+    last = shape[3] == 3 and shape[1] != 3
+    if shape[3 if last else 1] not in (None, 3):
+        raise VisionError(f"{where}: input {fed[0].name} {fed[0].shape} takes no picture of three channels")
+    if fed[0].dtype.name not in _TYPES:
+        raise VisionError(f"{where}: input {fed[0].name} is {fed[0].dtype.name}; a picture is FLOAT, FLOAT16 or UINT8")
+    height, width = shape[1:3] if last else shape[2:4]
+    open_size = facts.size or OPEN_SIZE
+    size = (height or open_size[0], width or open_size[1])
+    return VisionModel(where, model, facts, str(fed[0].name), size, last, fed[0].dtype.name)

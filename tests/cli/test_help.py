@@ -58,6 +58,7 @@ def test_the_commands_are_those_of_the_documentation() -> None:
         "cache",
         "compile",
         "demo",
+        "detect",
         "dis",
         "info",
         "isa",

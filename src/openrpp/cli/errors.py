@@ -77,6 +77,7 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
     from openrpp.arch.errors import ArchError
     from openrpp.codegen.errors import CodegenError, KernelStopped
     from openrpp.cuda.errors import CompileError, CudaError
+    from openrpp.graph.errors import GraphError
     from openrpp.isa.assembler import AssemblyError
     from openrpp.isa.objects import ObjectError
     from openrpp.llm.errors import ModelError
@@ -84,6 +85,7 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
     from openrpp.runtime.bundle import BundleError
     from openrpp.runtime.errors import OutOfMemory
     from openrpp.storage import CacheError
+    from openrpp.vision.errors import VisionError
     from openrpp.weights import WeightsError
 
     match error:
@@ -93,6 +95,10 @@ def _explained_here(error: Exception) -> tuple[list[str], int] | None:
             return [f"rpp: weights: {error}"], BAD_INPUT
         case ModelError():
             return [f"rpp: model: {error}"], BAD_INPUT
+        case GraphError():
+            return [f"rpp: graph: {error}"], BAD_INPUT
+        case VisionError():
+            return [f"rpp: vision: {error}"], BAD_INPUT
         case ArchError():
             return [str(error)], BAD_INPUT
         case AssemblyError():

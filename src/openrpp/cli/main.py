@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from openrpp.cli import asm, cache, chat, compile, demo, dis, info, isa, profile, pull, run, trace
+from openrpp.cli import asm, cache, chat, compile, demo, detect, dis, info, isa, profile, pull, run, trace
 from openrpp.cli.errors import guarded
 
 EPILOG = """\b
@@ -65,5 +65,5 @@ def app() -> None:
     """
 
 
-for module in (chat, run, compile, profile, trace, asm, dis, info, isa, demo, cache, pull):
+for module in (chat, detect, run, compile, profile, trace, asm, dis, info, isa, demo, cache, pull):
     app.add_command(module.command)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from openrpp.cli import model_run
 from openrpp.cli.cuda_run import COMPILED, SUFFIXES, CudaRequest, is_cuda, run_cuda
 from openrpp.cli.errors import InputError
 from openrpp.cli.kernel_args import kernel_arg
 from openrpp.cli.launching import SYNTAX, P, Prepared, R, Request, launch_options, prepare
+from openrpp.cli.model_run import is_model
 from openrpp.cli.output import emit, json_option
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ Examples:
   rpp run lib.o --kernel add --block 1024 --in x=a.npy:bf16 --in y=b.npy:bf16 --out x=sum.npy --json
   rpp run saxpy.cu --grid 4 --block 256 --arg 1024 --arg 2.5 --arg x=x.npy --arg y=zeros:float32:1024 --out y=y.npy
   rpp run gemm.cu --kernel 'gemm<float, 16>' --grid 8,8 --block 16,16 -I include -D TILE=16 --arg a.npy --arg b.npy
+  rpp run efficientnet-lite0 --input cat.jpg
   rpp run histogram.cu --block 64 --arg data.npy --arg bins=zeros:int32:256 --out bins=h.npy --check memory,race
 """
 )
@@ -75,7 +78,19 @@ def cuda_options(command: Callable[P, R]) -> Callable[P, R]:
     return command
 
 
-@click.command("run", epilog=EPILOG, short_help="Run a kernel on the virtual card.")
+class Run(click.Command):
+    """`rpp run` for kernels; for models the other command of this name takes over, with options of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of the command that the words are for."""
+        if is_model(args):
+            return model_run.command.make_context(info_name, args, parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("run", cls=Run, epilog=EPILOG, short_help="Run a kernel or a model on the virtual card.")
 @launch_options
 @cuda_options
 @json_option
@@ -83,7 +98,8 @@ def cuda_options(command: Callable[P, R]) -> Callable[P, R]:
 def command(context: click.Context, as_json: bool, **options: Any) -> int:
     """Run a kernel of PROG on the virtual card and print its report.
 
-    PROG is assembly text or an object, a CUDA source (.cu), or what `rpp compile` made of one (.rpp).
+    PROG is assembly text or an object, a CUDA source (.cu), or what `rpp compile` made of one (.rpp). For ONNX
+    models, by file or by name, see `rpp run MODEL.onnx --help`.
     """
     given = {name for name in options if context.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)}
     if is_cuda(options["program"]) or options["program"].endswith(COMPILED):

@@ -1,7 +1,7 @@
 """From a detector's numbers to boxes on the picture.
 
-Heads, by the shape of their output for an input of h x w pixels, with cells of 8, 16 and 32 pixels in this order, each row
-by row:
+Heads, by the shape of their output for an input of h x w pixels; cells of 8, of 16 and of 32 pixels follow each other,
+row by row:
 
 - `yolox` (Ge et al. 2021, "YOLOX: Exceeding YOLO Series in 2021"): [1, cells, 5 + classes]; centre = (out + cell) *
   stride, extent = exp(out) * stride; score = objectness * class, both sigmoids already.
@@ -127,8 +127,7 @@ def grid(size: tuple[int, int]) -> tuple[Floats, Floats]:
 
 
 def _corners(centre: Floats, extent: Floats) -> Floats:
-    half = extent * np.float32(0.5)
-    return np.concatenate([centre - half, centre + half], 1)
+    return np.concatenate([centre - extent / 2, centre + extent / 2], 1).astype(np.float32)
 
 
 def suppress(corners: Floats, scores: Floats, labels: NDArray[Any], overlap: float) -> NDArray[np.intp]:

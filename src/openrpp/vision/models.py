@@ -83,28 +83,47 @@ class VisionModel:
         return best_classes(session.run(None, self.feed(pixels).feed)[0], self.facts, count)
 
 
-def open_model(text: str, catalogues: Sequence[Path] = (), more: Mapping[str, Any] | None = None) -> VisionModel:
+@dataclass(frozen=True)
+class Found:
+    """A model as it was read: `where` is what errors call it, `given` the facts of its catalogue."""
+
+    where: str
+    model: ir.Model
+    given: Mapping[str, Any]
+
+
+def find_model(text: str, catalogues: Sequence[Path] = ()) -> Found:
     """The model of a file, or of a name in a catalogue whose weights are here.
-
-    `more` are facts that come before all others.
-    Raises VisionError, WeightsError, and GraphError for a file that is no model.
-    """
-    model, given, where = find_model(text, catalogues)
-    facts = facts_of({**facts_in(model.metadata_props), **given, **(more or {})}, where)
-    if isinstance(facts.labels, str):
-        facts = replace(facts, labels=_labels(facts.labels, catalogues))
-    return _described(where, model, facts)
-
-
-def find_model(text: str, catalogues: Sequence[Path] = ()) -> tuple[ir.Model, Mapping[str, Any], str]:
-    """(model, facts of its catalogue, what errors call it) of a file or a name.
 
     Raises VisionError, WeightsError, and GraphError for a file that is no model.
     """
     if Path(text).exists() or "/" in text or text.endswith(".onnx"):
-        return _read(Path(text), ""), {}, text
+        return Found(text, _read(Path(text), ""), {})
     item = weights.entry(text, *catalogues)
-    return _read(weights.find(text, catalogues), str(item.facts.get("build", ""))), item.facts, text
+    if item.kind == "llm":
+        raise VisionError(f"{text} is a language model; 'rpp chat {text}' talks to it")
+    return Found(text, _read(weights.find(text, catalogues), str(item.facts.get("build", ""))), item.facts)
+
+
+def open_model(text: str, catalogues: Sequence[Path] = (), more: Mapping[str, Any] | None = None) -> VisionModel:
+    """The model of `find_model` that takes a picture; `more` are facts that come before all others.
+
+    Raises VisionError, WeightsError, and GraphError for a file that is no model.
+    """
+    return picture_model(find_model(text, catalogues), catalogues, more)
+
+
+def picture_model(
+    found: Found, catalogues: Sequence[Path] = (), more: Mapping[str, Any] | None = None, name: str = ""
+) -> VisionModel:
+    """How a model takes a picture; `name` is the input that gets it, by default the only one.
+
+    Raises VisionError.
+    """
+    facts = facts_of({**facts_in(found.model.metadata_props), **found.given, **(more or {})}, found.where)
+    if isinstance(facts.labels, str):
+        facts = replace(facts, labels=_labels(facts.labels, catalogues))
+    return _described(found.where, found.model, facts, name)
 
 
 def _read(path: Path, build: str) -> ir.Model:
@@ -127,21 +146,23 @@ def _labels(name: str, catalogues: Sequence[Path]) -> tuple[str, ...]:
     return read_labels(weights.place(item)) if weights.is_here(item) else ()
 
 
-def _described(where: str, model: ir.Model, facts: Facts) -> VisionModel:
-    """The input that takes the picture. Raises VisionError where there is not exactly one."""
+def _described(where: str, model: ir.Model, facts: Facts, name: str) -> VisionModel:
+    """The input that takes the picture. Raises VisionError for one that takes none."""
     fed = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
-    if len(fed) != 1 or fed[0].shape is None or len(fed[0].shape) != 4 or fed[0].dtype is None:
-        shown = ", ".join(f"{value.name} {value.shape}" for value in fed)
-        raise VisionError(f"{where}: takes no single picture; its inputs are {shown or 'none'}")
-    shape = [extent if isinstance(extent, int) else None for extent in fed[0].shape]
-    if shape[0] not in (None, 1):
-        raise VisionError(f"{where}: takes {shape[0]} pictures at once; export it for one")
+    chosen = [value for value in fed if name in ("", value.name)]
+    shown = ", ".join(f"{value.name} {value.shape}" for value in fed) or "none"
+    if len(chosen) != 1:
+        raise VisionError(f"{where}: which input takes the picture? They are {shown}")
+    value = chosen[0]
+    if value.shape is None or len(value.shape) != 4 or value.dtype is None or value.dtype.name not in _TYPES:
+        raise VisionError(
+            f"{where}: input {value.name} takes no picture; a picture has 4 axes of FLOAT, FLOAT16 or UINT8"
+        )
+    shape = [extent if isinstance(extent, int) else None for extent in value.shape]
     last = shape[3] == 3 and shape[1] != 3
-    if shape[3 if last else 1] not in (None, 3):
-        raise VisionError(f"{where}: input {fed[0].name} {fed[0].shape} takes no picture of three channels")
-    if fed[0].dtype.name not in _TYPES:
-        raise VisionError(f"{where}: input {fed[0].name} is {fed[0].dtype.name}; a picture is FLOAT, FLOAT16 or UINT8")
+    if shape[0] not in (None, 1) or shape[3 if last else 1] not in (None, 3):
+        raise VisionError(f"{where}: input {value.name} {value.shape} takes no single picture of three channels")
     height, width = shape[1:3] if last else shape[2:4]
     open_size = facts.size or OPEN_SIZE
     size = (height or open_size[0], width or open_size[1])
-    return VisionModel(where, model, facts, str(fed[0].name), size, last, fed[0].dtype.name)
+    return VisionModel(where, model, facts, str(value.name), size, last, value.dtype.name)

@@ -56,6 +56,7 @@ def test_the_commands_are_those_of_the_documentation() -> None:
     assert sorted(app.commands) == [
         "asm",
         "cache",
+        "chat",
         "compile",
         "demo",
         "detect",

@@ -144,6 +144,8 @@ class HostKernel:
         self._finds_pointers = any(item.op.name in ("load", "inttoptr") for item in pointers) or any(
             param.is_by_value for param in kernel.params
         )
+        # Transfers within device memory are for later blocks, and fill places that all blocks use.
+        self._in_order = any(item.op.name == "transfer" for item in kernel.instructions())
         self.module = module
         self.kernel = kernel
         self.block = block
@@ -227,7 +229,7 @@ class HostKernel:
         variant = self._variant(options)
         made = variant.translation
         total = grid[0] * grid[1] * grid[2]
-        workers = min(workers or pool.cores(), total)
+        workers = 1 if self._in_order else min(workers or pool.cores(), total)
         first = 0 if options.two_memories else min(places, default=0)
         words = self._words(made, grid, memory, symbols or {}, shared_bytes, first)
         words[Context.CHUNK] = max(1, min(total // (8 * workers), 1024))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A host tier. `lanes` is the group size that suits its registers.
+    """A host tier. `lanes` is the group size that suits its registers: so many, of so many floats each.
 
     `tiles` says how dots of bf16 values are done on tiles: "amx", "emulated" or "" (not at all).
     """
@@ -19,6 +19,8 @@ class Tier:
     lanes: int
     fma: bool
     half: bool
+    registers: int
+    floats: int
     tiles: str = ""
 
 
@@ -30,12 +32,13 @@ _AMX = _AVX512 + ",+amx-tile,+amx-bf16"
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("amx", _X86, "x86-64-v4", _AMX, 64, True, True, "amx"),
-        Tier("avx512", _X86, "x86-64-v4", _AVX512, 64, True, True),
-        Tier("avx2", _X86, "x86-64-v3", _AVX2, 32, True, True),
-        Tier("amx-emulated", _X86, "x86-64-v3", _AVX2, 32, True, True, "emulated"),  # for tests, on hosts without AMX
-        Tier("sse", _X86, "x86-64", "", 32, False, False),
-        Tier("neon", "aarch64-unknown-linux-gnu", "generic", "+neon", 32, True, True),
+        Tier("amx", _X86, "x86-64-v4", _AMX, 64, True, True, 32, 16, "amx"),
+        Tier("avx512", _X86, "x86-64-v4", _AVX512, 64, True, True, 32, 16),
+        Tier("avx2", _X86, "x86-64-v3", _AVX2, 32, True, True, 16, 8),
+        # For tests, on hosts without AMX.
+        Tier("amx-emulated", _X86, "x86-64-v3", _AVX2, 32, True, True, 16, 8, "emulated"),
+        Tier("sse", _X86, "x86-64", "", 32, False, False, 16, 4),
+        Tier("neon", "aarch64-unknown-linux-gnu", "generic", "+neon", 32, True, True, 32, 4),
     )
 }
 """Name -> tier."""

@@ -20,6 +20,8 @@ from openrpp.codegen.host.dots import WORDS, Dots, Words
 from openrpp.codegen.host.geometry import Geometry, Triple, partition
 from openrpp.codegen.host.tiers import Tier
 from openrpp.codegen.host.writer import Writer
+from openrpp.kir.analysis.cfg import Cfg
+from openrpp.kir.analysis.loops import Loops
 from openrpp.kir.ir import Constant, Instr, Kernel, Value
 
 SUMS, ROWS, COLUMNS = (0, 1, 2, 3), (4, 5), (6, 7)
@@ -74,10 +76,28 @@ def suits_tiles(geometry: Geometry) -> bool:
 
 
 def group_lanes(kernel: Kernel, block: Triple, tier: Tier) -> int:
-    """The largest group of a kernel: more than usual where that fills tiles."""
-    if not tier.tiles or not uses_dots(kernel):
+    """The largest group of a kernel: more than usual where that fills tiles, or where rows share what columns load."""
+    if not uses_dots(kernel):
         return tier.lanes
-    return _GROUP if suits_tiles(partition(block, _GROUP)) else tier.lanes
+    if tier.tiles:
+        return _GROUP if suits_tiles(partition(block, _GROUP)) else tier.lanes
+    # Half of the registers hold sums; the factors of a column are then made once for as many rows as can be.
+    lanes = tier.registers // 2 * tier.floats // max(_sums(kernel), 1)
+    lanes = 1 << max(lanes, 1).bit_length() - 1
+    return lanes if partition(block, lanes).rows > partition(block, tier.lanes).rows else tier.lanes
+
+
+def _sums(kernel: Kernel) -> int:
+    """Sums that a loop with dots carries, the most of all loops."""
+    loops = Loops(Cfg(kernel))
+    return max(
+        (
+            sum(param.type.is_float for param in loop.header.params)
+            for loop in loops.loops
+            if any(instr.op.name == "dot8_bf16" for block in loop.body for instr in block.body)
+        ),
+        default=1,
+    )
 
 
 class Tiles(Dots):

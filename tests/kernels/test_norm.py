@@ -31,7 +31,7 @@ def _normed(kind: str, channels: int, rows: int, element: Element, run: Run = bo
     if kind == "rms":
         launches, bias = rms_norm(x, y, regions[0], 1e-5), np.zeros_like(bias)
     else:
-        launches = layer_norm(x, y, *regions, 1e-5)
+        launches = layer_norm(x, y, regions[0], regions[1], 1e-5)
         exact = exact - exact.mean(axis=0)
     expected = exact / np.sqrt((exact**2).mean(axis=0) + 1e-5) * weight[:, None] + bias[:, None]
     (found,) = run(launches, contents, [y.region])

@@ -29,7 +29,15 @@ class At:
     offset: int = 0
 
 
-Argument = At | int | float | None
+@dataclass(frozen=True)
+class Variable:
+    """An integer argument that changes from run to run, such as the number of tokens so far; `value` is its first."""
+
+    name: str
+    value: int = 0
+
+
+Argument = At | Variable | int | float | None
 """What a launch passes for a parameter; None is the null pointer."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.kernels import library
-from openrpp.kernels.launch import Argument, At, Launch, Region
+from openrpp.kernels.launch import Argument, At, Launch, Region, Variable
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.card import Card
 from openrpp.runtime.program import Program, ProgramReport
@@ -53,4 +53,13 @@ class Placed:
         return kernel(launch.grid, launch.block, *values, shared_bytes=launch.shared_bytes, stream=stream)
 
     def _values(self, arguments: Sequence[Argument]) -> list[int | float | None]:
-        return [self.buffer(item.region).address + item.offset if isinstance(item, At) else item for item in arguments]
+        return [self._value(item) for item in arguments]
+
+    def _value(self, item: Argument) -> int | float | None:
+        match item:
+            case At(region, offset):
+                return self.buffer(region).address + offset
+            case Variable():
+                return item.value
+            case _:
+                return item

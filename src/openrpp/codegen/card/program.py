@@ -39,7 +39,7 @@ from openrpp.codegen.card.start import block_shape
 from openrpp.codegen.card.steps import Memory, Word
 from openrpp.codegen.card.strength import direct_jumps, reduced
 from openrpp.codegen.card.text import Text, located
-from openrpp.codegen.card.transfers import copied, starts_transfers
+from openrpp.codegen.card.transfers import asked_of_sequencer, copied, starts_transfers
 from openrpp.codegen.card.values import Values, short_values
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
@@ -61,7 +61,7 @@ _DIRECT = 60
 """Words of the parameter area that are FRAM words too, with those that scalar values may take."""
 _LARGE = 5000
 """Items of a kernel from which on one order is tried instead of two."""
-_LEAST_SPARE, _MOST_SPARE = 4, 12
+_LEAST_SPARE, _MOST_SPARE = 4, 28
 _SPARE = re.compile(r"\[spare(\d+)\]")
 _MOST_THREADS = 8160  # 255 warps
 _UNKNOWN_TO_SEQUENCER = (
@@ -285,7 +285,9 @@ def _check_merging(kernel: Kernel, block: Triple) -> None:
 
 
 def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars, moved: set[Value]) -> Value:
-    """A scalar value that moves to the lanes: no loop counter if there is another. Raises Unsupported, NoRoom.
+    """A scalar value that moves to the lanes: none that a transfer needs and no loop counter, if there is another.
+
+    Raises Unsupported, NoRoom.
 
     The addresses of an access stay where they are, so what has moved before cannot give up more registers.
     """
@@ -296,6 +298,8 @@ def _least_needed(kernel: Kernel, flow: Flow, out: OutOfScalars, moved: set[Valu
     known = [value for value in known if value not in moved]
     if not known:
         raise NoRoom(sentence)
+    asked = asked_of_sequencer(kernel)
+    known = [value for value in known if value not in asked] or known
     return next((value for value in known if isinstance(value, Instr)), known[0])
 
 

@@ -35,6 +35,23 @@ def copied(module: Module, name: str) -> Module:
     return made
 
 
+def asked_of_sequencer(kernel: Kernel) -> set[Value]:
+    """The addresses and sizes of a kernel's transfers, and all values that these are made of."""
+    sources: dict[Value, list[Value]] = {}
+    for block in kernel.blocks:
+        for edge in block.edges:
+            for param, arg in zip(edge.target.params, edge.args, strict=True):
+                sources.setdefault(param, []).append(arg)
+    staged = [instr for instr in kernel.instructions() if _is_staged(instr)]
+    found, left = set[Value](), [value for instr in staged for value in instr.operands]
+    while left:
+        value = left.pop()
+        if value not in found:
+            found.add(value)
+            left += value.operands if isinstance(value, Instr) else sources.get(value, [])
+    return found
+
+
 def _is_staged(instr: Instr) -> bool:
     return instr.op.name in STAGING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openrpp.kernels.movement import Box, clear, copy, whole
+from openrpp.kernels.movement import Box, clear, copy, frame, whole
 from openrpp.kernels.slabs import Element, Slabs, pack, unpack
 from tests.kernels.engines import both, image
 
@@ -64,6 +64,17 @@ def test_views_within_a_slab_leave_their_neighbours_alone() -> None:
     wanted = before.copy()
     wanted[8:16] = values
     np.testing.assert_array_equal(unpack(whole_y, content), wanted)
+
+
+@pytest.mark.parametrize(("height", "width", "border"), [(3, 5, 1), (1, 4, 2), (6, 1, 3)])
+def test_a_frame_is_the_border_alone(height: int, width: int, border: int) -> None:
+    y = image("y", 40, height, width, "bf16", border)
+    before = np.full((y.slabs, height + 2 * border, y.pitch, 32), 0x3F80, np.uint16)
+    (content,) = both(frame(y), {y.region: before}, [y.region])
+    wanted = np.zeros_like(before)
+    inside = (slice(None), slice(border, border + height), slice(border, border + width))
+    wanted[inside] = before[inside]
+    np.testing.assert_array_equal(content.view(np.uint16).reshape(before.shape), wanted)
 
 
 def test_boxes_outside_are_refused() -> None:

@@ -12,9 +12,9 @@ from openrpp.graph.host import model_of
 from openrpp.graph.lowering import Lowering
 from openrpp.graph.memory import Rules, check_fits, lives, place
 from openrpp.graph.plan import HostStep, Plan, Port
-from openrpp.graph.storage import Storage
+from openrpp.graph.storage import Form, Storage
 from openrpp.graph.table import Op, Row, row_of
-from openrpp.kernels.slabs import Element
+from openrpp.kernels.slabs import SLAB, Element
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -175,22 +175,49 @@ def stored(parts: Partition) -> Storage:
     """Borders and shared storage of all values on the card."""
     facts, storage = parts.facts, Storage()
     ops = [(op, row) for op in parts.ops if (row := row_of(op.node)) is not None]
+    forms = _forms(ops, facts)
+    for value, channel in facts.brought.items():
+        storage.add(value, _channels(facts, value, channel), forms.get(value, Form()))
+    for op, row in ops:
+        for value in op.outputs:
+            count = _channels(facts, value, facts.channels[value])
+            storage.add(value, count, forms.get(value, Form()), row.pieces(op, facts))
+    for op, row in ops:
+        for view in row.views(op, facts):
+            storage.share(view)
+    return storage
+
+
+def _forms(ops: list[tuple[Op, Row]], facts: Facts) -> dict[ir.Value, Form]:
+    """What all that read or write a value agree on."""
     borders: dict[ir.Value, int] = {}
+    strict: set[ir.Value] = set()
+    wide: set[ir.Value] = set(facts.channels)
+    seen: dict[ir.Value, None] = {}
     for op, row in ops:
         for index, pad in row.pads(op, facts).items():
             value = op.inputs[index]
             assert value is not None
             borders[value] = max(borders.get(value, 0), pad)
-    for value, channel in facts.brought.items():
-        storage.add(value, _channels(facts, value, channel), borders.get(value, 0))
-    for op, row in ops:
-        for value in op.outputs:
-            count = _channels(facts, value, facts.channels[value])
-            storage.add(value, count, borders.get(value, 0), row.pieces(op, facts))
-    for op, row in ops:
-        for view in row.views(op, facts):
-            storage.share(view)
-    return storage
+        operands = [*op.inputs, op.epilogue.residual, *op.outputs]
+        for value in (item for item in operands if item is not None):
+            seen[value] = None
+            if not row.loose(op, value):
+                strict.add(value)
+            if not row.narrow(op, value):
+                wide.add(value)
+    return {
+        value: Form(borders.get(value, 0), value not in strict, SLAB if value in wide else _lanes(value, facts))
+        for value in seen
+    }
+
+
+def _lanes(value: ir.Value, facts: Facts) -> int:
+    """Lanes for an image that only convolutions read."""
+    channel = facts.brought.get(value)
+    if channel is None:
+        return SLAB
+    return next((lanes for lanes in (4, 8, 16) if _channels(facts, value, channel) <= lanes), SLAB)
 
 
 def _channels(facts: Facts, value: ir.Value, channel: int) -> int:

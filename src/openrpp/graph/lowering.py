@@ -17,7 +17,7 @@ from openrpp.graph.storage import Storage, View
 from openrpp.kernels import elementwise
 from openrpp.kernels.elementwise import Function
 from openrpp.kernels.launch import At, Launch, MemoryName, Region
-from openrpp.kernels.slabs import BYTES, SLAB, Slabs
+from openrpp.kernels.slabs import BYTES, Slabs
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -79,16 +79,18 @@ class Lowering:
     def _tensor(self, value: ir.Value, channel: int) -> Tensor:
         shape = self.facts.shape(value)
         height, width = pixels(shape, channel)
-        border, element = self.storage.border(value), self.facts.element
+        border, element, lanes = self.storage.border(value), self.facts.element, self.storage.lanes(value)
         region_of, first = self.storage.pool(value), self.storage.first(value)
         count = shape[channel] if shape else 1
-        plane = (height + 2 * border) * (width + 2 * border) * SLAB * BYTES[element]
+        plane = (height + 2 * border) * (width + 2 * border) * lanes * BYTES[element]
         region = self._regions.get(region_of)
         if region is None:
-            whole = -(-self.storage.channels(value) // SLAB) * plane
+            whole = -(-self.storage.channels(value) // lanes) * plane
             region = self._regions[region_of] = Region(value.name or "value", whole, "sram")
-        offset = first // SLAB * plane
-        return Tensor(shape, channel, Slabs(region, offset, count, height, width, border, element, first % SLAB))
+        offset = first // lanes * plane
+        return Tensor(
+            shape, channel, Slabs(region, offset, count, height, width, border, element, first % lanes, lanes)
+        )
 
     def _bring(self, value: ir.Value, channel: int) -> Tensor:
         content = self.facts.constant(value)
@@ -124,6 +126,13 @@ class Lowering:
             found = self._constants[key] = Region(name, flat.size, memory)
             self.plan.constants.append(Constant(found, key, flat))
         return found
+
+    def weights(self, name: str, content: NDArray[Any]) -> Region:
+        """A region of SRAM with weights for the next launches: fetched from DDR, or there for good if all fits."""
+        source = self.constant(name, content, "ddr")
+        target = self.scratch(name, source.bytes)
+        self.plan.steps.append(Move(At(target), At(source), source.bytes, name))
+        return target
 
     def table(self, function: Function) -> Region:
         """The table of a function of bfloat16 values, in SRAM."""

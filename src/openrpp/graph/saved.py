@@ -165,7 +165,7 @@ class _Writer:
         return {"shape": layout.shape, "channel": layout.channel, "slabs": slabs, "region": region}
 
 
-_SLABS: Final = ("offset", "channels", "height", "width", "border", "element", "first")
+_SLABS: Final = ("offset", "channels", "height", "width", "border", "element", "first", "lanes")
 
 
 def load(path: Path) -> Compiled:

@@ -11,8 +11,23 @@ from openrpp.kernels.slabs import SLAB
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-ALIGNED: Final = SLAB
-"""Channels at whose multiples a part of a larger tensor may begin, if all kernels shall read and write it."""
+EIGHT: Final = 8
+"""Channels at whose multiples a part of a larger tensor may begin, where all kernels that touch it allow that."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a value may lie.
+
+    Attributes:
+        border: zero pixels around it.
+        loose: whether it may begin, and end, within a slab that it shares with others.
+        lanes: channels of a slab.
+    """
+
+    border: int = 0
+    loose: bool = False
+    lanes: int = SLAB
 
 
 @dataclass(frozen=True)
@@ -34,10 +49,12 @@ class View:
 class _Pool:
     """Storage of one or several values: where each lies, which channels are written, the border."""
 
-    def __init__(self, value: ir.Value, count: int, border: int) -> None:
+    def __init__(self, value: ir.Value, count: int, form: Form) -> None:
         self.members: dict[ir.Value, tuple[int, int]] = {value: (0, count)}
+        self.loose: set[ir.Value] = {value} if form.loose else set()
         self.written: list[tuple[int, int]] = []
-        self.border = border
+        self.border = form.border
+        self.lanes = form.lanes
         self.relabelled = False
 
     @property
@@ -53,9 +70,9 @@ class Storage:
         self._pools: dict[ir.Value, _Pool] = {}
         self.granted: set[View] = set()
 
-    def add(self, value: ir.Value, channels: int, border: int, pieces: Sequence[int] = ()) -> None:
+    def add(self, value: ir.Value, channels: int, form: Form, pieces: Sequence[int] = ()) -> None:
         """A value with storage of its own; whoever makes it writes it whole, or in pieces of so many channels."""
-        pool = self._pools[value] = _Pool(value, channels, border)
+        pool = self._pools[value] = _Pool(value, channels, form)
         start = 0
         for count in pieces or (channels,):
             pool.written.append((start, start + count))
@@ -80,6 +97,8 @@ class Storage:
         shift = start - low
         if one is other:
             return shift == 0
+        if one.lanes != SLAB or other.lanes != SLAB:
+            return False
         if (view.relabel or one.relabelled or other.relabelled) and (one.border or other.border):
             return False
         maker, piece = (one, (start, start + high - low)) if view.made is view.whole else (other, (low, high))
@@ -94,6 +113,7 @@ class Storage:
 
     def _join(self, one: _Pool, other: _Pool, shift: int, relabel: bool) -> None:
         one.members |= {value: (lo + shift, hi + shift) for value, (lo, hi) in other.members.items()}
+        one.loose |= other.loose
         one.written += [(lo + shift, hi + shift) for lo, hi in other.written]
         one.border = max(one.border, other.border)
         one.relabelled |= other.relabelled or relabel
@@ -103,6 +123,15 @@ class Storage:
     def pool(self, value: ir.Value) -> int:
         """A number that values in the same storage have in common."""
         return id(self._pools[value])
+
+    def lanes(self, value: ir.Value) -> int:
+        """Channels of its slabs."""
+        return self._pools[value].lanes
+
+    def last(self, value: ir.Value) -> bool:
+        """Whether nothing of its storage lies behind a value."""
+        pool = self._pools[value]
+        return pool.members[value][1] == pool.span[1]
 
     def border(self, value: ir.Value) -> int:
         """Zero pixels around a value."""
@@ -120,11 +149,15 @@ class Storage:
 
 
 def _compatible(one: _Pool, other: _Pool, shift: int) -> bool:
-    """Whether two pools may be one: written parts do not meet, each begins at a slab and ends where another begins or
-    at the end of all."""
+    """Whether two pools may be one: written parts do not meet, and each member begins and ends where it may."""
     moved = [(lo + shift, hi + shift) for lo, hi in other.written]
     if any(lo < end and start < hi for lo, hi in moved for start, end in one.written):
         return False
-    spans = [*one.members.values(), *((lo + shift, hi + shift) for lo, hi in other.members.values())]
-    start, end = min(lo for lo, _ in spans), max(hi for _, hi in spans)
-    return all((lo - start) % ALIGNED == 0 and (hi == end or (hi - start) % ALIGNED == 0) for lo, hi in spans)
+    members = one.members | {value: (lo + shift, hi + shift) for value, (lo, hi) in other.members.items()}
+    start, end = min(lo for lo, _ in members.values()), max(hi for _, hi in members.values())
+    loose = one.loose | other.loose
+    for value, (low, high) in members.items():
+        step = EIGHT if value in loose else SLAB
+        if (low - start) % step or (high != end and (high - start) % step):
+            return False
+    return True

@@ -77,6 +77,14 @@ class Row:
         """Values that could share memory, so that the node has less to do or nothing."""
         return []
 
+    def loose(self, op: Op, value: ir.Value) -> bool:
+        """Whether a value that it reads or writes may begin within a slab, at a multiple of eight channels."""
+        return False
+
+    def narrow(self, op: Op, value: ir.Value) -> bool:
+        """Whether an image that it reads may have slabs of fewer lanes."""
+        return False
+
     def pieces(self, op: Op, facts: Facts) -> tuple[int, ...]:
         """Channels that it writes to its output one after another, where it writes them in several steps."""
         return ()

@@ -1,4 +1,4 @@
-"""Card time of a plan: its launches as nodes of a replayed graph on clocks of their own; nothing runs."""
+"""Card time of a plan: its launches as nodes of replayed graphs; nothing runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ from openrpp.kernels.launch import Launch
 from openrpp.machine.report import Span
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.costs import copy_plan
-from openrpp.runtime.graph import Node
-from openrpp.runtime.machine_code import foreseen_time
-from openrpp.runtime.operations import CopyOperation, place_of
-from openrpp.runtime.overlap import submit_launch
-from openrpp.runtime.program import ProgramOperation
 from openrpp.runtime.schedule import Frontier, Schedule
 
 
@@ -31,42 +26,15 @@ class Timing:
 
 
 def time_plan(runner: Runner) -> Timing:
-    """Walk the machine code of every launch and put them on a schedule, one graph after another.
-
-    Equal launches (kernel, shape, arguments) are walked once.
-    """
-    schedule = Schedule(runner.card.arch, lambda _: None)
-    known: dict[object, CardTime] = {}
-    taken: list[CardTime] = []
-    unknown: list[str] = []
-    frontier = Frontier()
+    """Walk the machine code of every launch, one graph after another; nothing runs."""
+    total, taken, unknown = Span(0.0, 0.0, 0.0), list[CardTime](), list[str]()
     for graph in runner.graphs():
-        for node in graph.nodes:
-            frontier, time = _submit(runner, schedule, node, frontier, known)
-            if time is not None:
-                taken.append(time)
-                if not time.launches:
-                    unknown.append(f"{node.name}: {time.reason}")
-    span = schedule.drain()
-    return Timing(None if unknown else span, _edges(runner), tuple(taken), tuple(dict.fromkeys(unknown)))
-
-
-def _submit(
-    runner: Runner, schedule: Schedule, node: Node, before: Frontier, known: dict[object, CardTime]
-) -> tuple[Frontier, CardTime | None]:
-    operation = node.operation
-    if isinstance(operation, CopyOperation):
-        plan = copy_plan(schedule.costs, place_of(operation.source), place_of(operation.target), operation.nbytes)
-        return Frontier((schedule.submit(node.name, "graph", plan, before.all),)), None
-    assert isinstance(operation, ProgramOperation)
-    call = operation.call(runner.card)
-    key = (id(call.module), call.symbol, call.grid, call.block, tuple(call.values), call.shared_bytes)
-    taken = known.get(key)
-    if taken is None:
-        taken = known[key] = foreseen_time(runner.card, call)
-    for report in taken.launches:
-        before = submit_launch(schedule, report, node.name, "graph", "graph", before)
-    return before, taken
+        time = graph.time()
+        taken += time.taken
+        unknown += time.unknown
+        if time.seconds is not None:
+            total = total + time.seconds
+    return Timing(None if unknown else total, _edges(runner), tuple(taken), tuple(dict.fromkeys(unknown)))
 
 
 def _edges(runner: Runner) -> Span:

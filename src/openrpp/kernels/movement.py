@@ -79,6 +79,26 @@ def clear(y: Slabs, node: str = "") -> list[Launch]:
     return [Launch(kernel, grid, (SLAB, across, 1), (y.start, elements), (), (y.region,), node=node)]
 
 
+def frame(y: Slabs, node: str = "") -> list[Launch]:
+    """Zeros in the border of a tensor, in all lanes of its slabs."""
+    edge, pitch = y.border, y.pitch
+    if not edge:
+        return []
+    between = (edge + y.height - 1) * pitch
+    runs = ((0, 1, edge * (pitch + 1)), (edge * pitch + edge + y.width, y.height - 1, 2 * edge))
+    last = (between + edge + y.width, 1, edge * (pitch + 1))
+    return [_zeros(y, *run, node) for run in (*runs, last) if run[1]]
+
+
+def _zeros(y: Slabs, start: int, rows: int, pixels: int, node: str) -> Launch:
+    """Zeros in as many pixels behind `start`, and in those a row further, in each slab."""
+    across, down = tile(pixels, rows)
+    grid = (-(-pixels // across), -(-rows // down), y.slabs)
+    at = At(y.region, y.offset + start * SLAB * BYTES[y.element])
+    arguments = (at, y.plane, y.pitch * SLAB, pixels, rows)
+    return Launch(f"movement/zeros_{y.element}", grid, (SLAB, across, down), arguments, (), (y.region,), node=node)
+
+
 def _padded(x: Slabs, end: int) -> bool:
     """Whether zeros follow a channel in its slab."""
     return end == x.channels and x.first == 0

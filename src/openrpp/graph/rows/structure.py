@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from openrpp.graph.facts import Facts, Refused, axis_of, integer, ints
 from openrpp.graph.layout import Tensor, pixels
-from openrpp.graph.storage import ALIGNED, View
+from openrpp.graph.storage import EIGHT, View
 from openrpp.graph.table import Key, Op, Row
-from openrpp.kernels.movement import Box, clear, copy, whole
-from openrpp.kernels.slabs import BYTES, SLAB, Slabs
+from openrpp.kernels.movement import Box, clear, copy, frame, whole
+from openrpp.kernels.slabs import Slabs
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -141,7 +141,7 @@ class Concat(Row):
     def views(self, op: Op, facts: Facts) -> list[View]:
         """Inputs are parts of the output, if each begins at a slab."""
         made, counts = op.outputs[0], self.pieces(op, facts)
-        if any(count % ALIGNED for count in counts[:-1]):
+        if any(count % EIGHT for count in counts[:-1]):
             return []
         starts = [sum(counts[:index]) for index in range(len(counts))]
         return [
@@ -156,33 +156,32 @@ class Concat(Row):
         parts = [into.read(value, channel) for value in op.inputs]
         y = into.write(made, channel)
         shared = {view.first for view in self.views(op, facts) if into.shared(view)}
-        if y.slabs.border and not shared:
-            into.emit(clear(y.slabs, op.name))
+        if y.slabs.border:
+            into.emit(frame(y.slabs, op.name) if shared else clear(y.slabs, op.name))
         start = 0
         for part, count in zip(parts, self._counts(op, facts), strict=True):
             if role != CHANNEL or start not in shared:
-                self._copy(part, y, role, start, bool(shared), op.name, into)
+                self._copy(part, y, role, start, op.name, into)
             start += count
 
-    def _copy(self, x: Tensor, y: Tensor, role: int, start: int, others: bool, name: str, into: Lowering) -> None:
-        target, to = y.slabs, [0, 0, 0]
+    def _copy(self, x: Tensor, y: Tensor, role: int, start: int, name: str, into: Lowering) -> None:
+        to = [0, 0, 0]
         to[role] = start
-        if others and target.border:
-            target, to = part_of(target, start, x.slabs.channels), [0, 0, 0]
-            into.emit(clear(target, name))
-        into.emit(copy(x.slabs, target, whole(x.slabs), (to[0], to[1], to[2]), node=name))
+        into.emit(copy(x.slabs, y.slabs, whole(x.slabs), (to[0], to[1], to[2]), node=name))
 
-
-def part_of(tensor: Slabs, first: int, channels: int) -> Slabs:
-    """Channels of a tensor, from the beginning of a slab on."""
-    offset = tensor.offset + (tensor.first + first) // SLAB * tensor.plane * BYTES[tensor.element]
-    return replace(tensor, offset=offset, channels=channels, first=(tensor.first + first) % SLAB)
+    def loose(self, op: Op, value: ir.Value) -> bool:
+        """Copies begin anywhere."""
+        return True
 
 
 class Split(Row):
     """Parts of a value: views of its channels, or copies."""
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Split"),)
+
+    def loose(self, op: Op, value: ir.Value) -> bool:
+        """Copies begin anywhere."""
+        return True
 
     def accepts(self, op: Op, facts: Facts) -> int:
         """The channel axis of the input."""
@@ -236,6 +235,10 @@ class Slice(Row):
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Slice"),)
     NAMES: Final = ("its data", "the starts", "the ends", "the axes", "the steps")
+
+    def loose(self, op: Op, value: ir.Value) -> bool:
+        """Copies begin anywhere."""
+        return True
 
     def accepts(self, op: Op, facts: Facts) -> int:
         """The channel axis of the input."""

@@ -38,6 +38,11 @@ template <class T> static __device__ __forceinline__ void clear(T *y, int elemen
     y[at * 32 + (int)threadIdx.x] = (T)0;
 }
 
+template <class T> static __device__ __forceinline__ void zeros(T *y, int plane, int row, int columns, int rows) {
+    Spot spot(columns, rows);
+    y[spot.slab * plane + spot.row * row + spot.column * 32 + (int)threadIdx.x] = (T)0;
+}
+
 #define MOVEMENT(T, NAME)                                                                                          \
     extern "C" __global__ void copy_##NAME(const T *x, T *y, int x_plane, int x_row, int x_column, int y_plane,    \
                                            int y_row, int columns, int rows) {                                     \
@@ -47,6 +52,9 @@ template <class T> static __device__ __forceinline__ void clear(T *y, int elemen
                                               int y_row, int columns, int rows, int shift, int begin, int end,     \
                                               int zeros) {                                                         \
         shifted(x, y, x_plane, x_row, x_column, y_plane, y_row, columns, rows, shift, begin, end, zeros);          \
+    }                                                                                                              \
+    extern "C" __global__ void zeros_##NAME(T *y, int plane, int row, int columns, int rows) {                     \
+        zeros(y, plane, row, columns, rows);                                                                       \
     }                                                                                                              \
     extern "C" __global__ void clear_##NAME(T *y, int elements) { clear(y, elements); }
 

@@ -183,8 +183,7 @@ def stored(parts: Partition) -> Storage:
             count = _channels(facts, value, facts.channels[value])
             storage.add(value, count, forms.get(value, Form()), row.pieces(op, facts))
     for op, row in ops:
-        for view in row.views(op, facts):
-            storage.share(view)
+        storage.share(row.views(op, facts))
     return storage
 
 

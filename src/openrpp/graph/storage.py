@@ -81,35 +81,56 @@ class Storage:
     def __contains__(self, value: ir.Value) -> bool:
         return value in self._pools
 
-    def share(self, view: View) -> bool:
-        """Let a part be channels of a whole, if it can be: then the node has nothing to write there."""
-        if self._shared(view):
-            self.granted.add(view)
-            return True
-        return False
+    def share(self, views: Sequence[View]) -> None:
+        """Let parts be channels of wholes, where they can be; then the node that makes one has nothing to write there.
 
-    def _shared(self, view: View) -> bool:
-        if view.part not in self._pools or view.whole not in self._pools:
+        Views of one node are looked at together: parts that share storage already join a whole at once.
+        """
+        for view in views:
+            if view in self.granted or view.part not in self._pools or view.whole not in self._pools:
+                continue
+            together = [other for other in views if self._moves_with(other, view)]
+            if self._shared(view, together):
+                self.granted.update(together)
+
+    def _moves_with(self, other: View, view: View) -> bool:
+        """Whether another part of the same whole lies in the same storage, and just where it belongs beside this."""
+        if other.part not in self._pools or other.whole is not view.whole or other in self.granted:
             return False
+        pool = self._pools[view.part]
+        if self._pools[other.part] is not pool:
+            return False
+        return pool.members[other.part][0] - pool.members[view.part][0] == other.first - view.first
+
+    def _shared(self, view: View, together: Sequence[View]) -> bool:
         one, other = self._pools[view.whole], self._pools[view.part]
-        start = one.members[view.whole][0] + view.first
-        low, high = other.members[view.part]
-        shift = start - low
+        shift = one.members[view.whole][0] + view.first - other.members[view.part][0]
         if one is other:
             return shift == 0
         if one.lanes != SLAB or other.lanes != SLAB:
             return False
         if (view.relabel or one.relabelled or other.relabelled) and (one.border or other.border):
             return False
-        maker, piece = (one, (start, start + high - low)) if view.made is view.whole else (other, (low, high))
-        if piece not in maker.written:
+        maker = one if view.made is view.whole else other
+        pieces = [self._piece(item) for item in together]
+        if any(piece not in maker.written for piece in pieces):
             return False
-        maker.written.remove(piece)
+        kept = list(maker.written)
+        for piece in pieces:
+            maker.written.remove(piece)
         if not _compatible(one, other, shift):
-            maker.written.append(piece)
+            maker.written = kept
             return False
         self._join(one, other, shift, view.relabel)
         return True
+
+    def _piece(self, view: View) -> tuple[int, int]:
+        """The channels that the node of a view would write otherwise, in the storage of what it makes."""
+        low, high = self._pools[view.part].members[view.part]
+        if view.made is view.part:
+            return low, high
+        start = self._pools[view.whole].members[view.whole][0] + view.first
+        return start, start + high - low
 
     def _join(self, one: _Pool, other: _Pool, shift: int, relabel: bool) -> None:
         one.members |= {value: (lo + shift, hi + shift) for value, (lo, hi) in other.members.items()}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from conformance.corpora.examine import LIMIT, STORE
 from conformance.corpora.programs import Program, Unit
 from conformance.equality.arguments import find
-from conformance.equality.engines import WAYS, Bench, Verdict
+from conformance.equality.engines import WARP_BY_WARP, WAYS, Bench, Verdict
 from conformance.equality.trial import Trial
 from openrpp.cuda import CudaError, Options, compile_file, read
 from openrpp.kir import KirError
@@ -170,4 +170,7 @@ def compared(group: str, name: str, trial: Trial) -> Row:
     except Fault as error:
         return Row(group, name, trial.name, reason=f"the interpreter stops it: {error}")
     verdicts = [bench.native(), *(bench.machine(way) for way in WAYS)]
+    found = {verdict.way: verdict.figures.get("executed") for verdict in verdicts}
+    if found.get("lifted") not in (None, found.get("optimised")):
+        verdicts.append(bench.machine(WARP_BY_WARP))
     return Row(group, name, trial.symbol, tuple(verdicts))

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from conformance.equality.engines import APART, DIFFERS, EQUAL, FAILED, REFUSED
+from conformance.equality.engines import APART, DIFFERS, EQUAL, FAILED, REFUSED, WARP_BY_WARP
 from conformance.equality.jobs import Row
 
 
@@ -97,8 +97,11 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _lifted(rows: Sequence[Row]) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
-    """Figures of the reference engine, and of the native engine that ran the same program lifted."""
+    """Figures of the reference engine in the order of lifted code, and of the same program lifted, on native."""
     for row in rows:
         found = {verdict.way: verdict.figures for verdict in row.verdicts if "executed" in verdict.figures}
         if "optimised" in found and "lifted" in found:
-            yield found["optimised"], found["lifted"]
+            if WARP_BY_WARP.name in found:  # where the order decides the columns it decides their addresses, too
+                yield {**found["lifted"], "executed": found[WARP_BY_WARP.name]["executed"]}, found["lifted"]
+            else:
+                yield found["optimised"], found["lifted"]

@@ -22,6 +22,11 @@ _MOVES_PER_BANK = 4
 
 def instruction(source: Source, name: str, rest: str, place: Place) -> None:
     """Read one instruction into the current column. Raises Complaint or OperandError."""
+    known = source.read.get(name + rest)
+    if known is not None:
+        _check_slot(known[0], source.column, place.column)
+        source.add(Op(*known), place)
+        return
     upper, at = name.upper(), place.column + len(name)
     end = at + len(rest.rstrip())
     given = tokens(rest, at)
@@ -34,7 +39,7 @@ def instruction(source: Source, name: str, rest: str, place: Place) -> None:
     elif upper == "UPPER":
         raise Complaint("UPPER is no line: the assembler adds it to columns that name II to IP", place.column)
     else:
-        _operation(source, candidates(name, place.column), given, end, place)
+        _operation(source, name + rest, candidates(name, place.column), given, end, place)
 
 
 def candidates(name: str, column: int) -> tuple[Form, ...]:
@@ -50,10 +55,10 @@ def candidates(name: str, column: int) -> tuple[Form, ...]:
     raise Complaint(f"'{name}' is not an instruction{hint}", column)
 
 
-def _operation(source: Source, forms: tuple[Form, ...], given: list[Token], end: int, place: Place) -> None:
+def _operation(source: Source, text: str, forms: tuple[Form, ...], given: list[Token], end: int, place: Place) -> None:
     if macros.wide_move(forms, given, source, place):
         return
-    target = macros.target_of(forms, given)
+    target, written = macros.target_of(forms, given), given
     given = macros.wide_immediate(forms, given, source, place)
     if target:
         given = [*given[:-1], macros.result_token(target, given[-1])]
@@ -61,6 +66,8 @@ def _operation(source: Source, forms: tuple[Form, ...], given: list[Token], end:
     _check_slot(form, source.column, place.column)
     numbers = {key: 0 if isinstance(value, Label) else value for key, value in values.items()}
     source.add(Op(form, numbers), place, values)
+    if not target and given == written and not any(token.text[0] in "%$" for token in given):
+        source.read[text] = form, numbers  # the line is this operation and nothing else; long programs repeat most
     _warn_about_widths(source, form, given, place.line)
     if target:
         source.pending.append((target, place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from openrpp.isa.columns import COPY_FORMS, Column, bank_of
-from openrpp.isa.form import Op
+from openrpp.isa.form import Form, Op
 from openrpp.isa.fram import MAX_PARAMETERS
 from openrpp.isa.program import Parameter
 from openrpp.isa.registers import BANK, FIXED_SCALARS, PAIR_CODES, SCALAR_REGISTERS, SCRATCH_PAIR, halves_of
@@ -40,6 +40,7 @@ class Source:
     labels: dict[str, int] = field(default_factory=dict[str, int])
     fixups: dict[int, tuple[str, Op]] = field(default_factory=dict[int, tuple[str, Op]])
     places: dict[int, Place] = field(default_factory=dict[int, Place])  # identity of an operation -> where it stands
+    read: dict[str, tuple[Form, dict[str, int]]] = field(default_factory=dict[str, "tuple[Form, dict[str, int]]"])
     uses: list[tuple[Label, int]] = field(default_factory=list[tuple[Label, int]])
     pending: list[tuple[str, Place]] = field(default_factory=list[tuple[str, Place]])  # copies behind a macro target
     scratch: int | None = None  # what this column's DS13 holds for a wide immediate

@@ -66,7 +66,8 @@ def _best(item: ColumnItem, line: int) -> Traffic:
     read, written = 0, 0
     for op in item.code.port:
         if op.form.cost is Cost.DIRECT:
-            moved = item.warps * ceil(WARP * op.form.width / 8 / line) * line
+            full, rest = divmod(item.lanes, WARP)
+            moved = (full * ceil(WARP * op.form.width / 8 / line) + ceil(rest * op.form.width / 8 / line)) * line
             read += moved if op.form.effect != "store-ddr" else 0
             written += moved if op.form.effect != "load-ddr" else 0
     return Traffic(item.warps, read, written)

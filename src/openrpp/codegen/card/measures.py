@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from openrpp.isa.columns import END_WORD, ends_column
+from openrpp.isa.columns import END_WORD, bank_of, ends_column
+from openrpp.isa.form import Slot
+from openrpp.isa.registers import halves_of
 from openrpp.isa.table import decode_form
 
 _PORT = ("LOAD", "STORE", "MMOV", "MADD", "MSUB", "MSHIFTADD", "ATOM")
 _SCALAR = re.compile(r"^(?!VOTE).*, D?S\d+$")
 """Lines that are surely no operation of the processing element."""
+_WIDE_MOVE = re.compile(r"MOVE\.[US]32 0x[0-9a-f]{5,}, D?S\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,28 @@ class LoopSize:
 def least_words(text: str) -> int:
     """A lower bound of the words that assembly text makes, found without assembling it.
 
-    Copies share words; a column without an operation of the processing element has a word that says so.
+    The copies of a column to one bank share a word; a column without an operation of the processing element has a word
+    that says so; a column that cannot write all registers that were copied to before has a FORWARD word, since tokens
+    stay alive to the end; scalar moves of more than 16 bits are two.
     """
-    count, is_idle = 0, True
+    words, forwards, is_idle, lines = 0, 0, True, 0
+    live, banks = set[int](), set[Slot]()
     for line in text.splitlines():
         if line == "##":
-            count += is_idle
-            is_idle = True
-        elif not line.startswith(("$", ".", "COPY")):
-            count += 1
+            words += is_idle + len(banks)
+            forwards += len(live) > 2 * lines  # a line writes two halves at most
+            is_idle, lines = True, 0
+            banks.clear()
+            continue
+        lines += 1
+        if line.startswith("COPY"):
+            codes = halves_of(line.rpartition(" ")[2])
+            live.update(codes)
+            banks.add(bank_of(codes[0]))
+        elif not line.startswith(("$", ".")):
+            words += 2 if _WIDE_MOVE.match(line) else 1
             is_idle = is_idle and (line.startswith(_PORT) or _SCALAR.search(line) is not None)
-    return count
+    return words + max(forwards - 1, 0)  # the last column forwards nothing
 
 
 def column_starts(words: Sequence[int]) -> list[int]:

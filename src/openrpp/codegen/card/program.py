@@ -41,6 +41,7 @@ from openrpp.codegen.card.strength import direct_jumps, reduced
 from openrpp.codegen.card.text import Text, located
 from openrpp.codegen.card.transfers import asked_of_sequencer, copied, starts_transfers
 from openrpp.codegen.card.values import Values, short_values
+from openrpp.codegen.collection import paused_collection
 from openrpp.codegen.errors import Unsupported
 from openrpp.isa.assembler import assemble
 from openrpp.isa.program import Kernel as Machine
@@ -333,6 +334,7 @@ def _check_size(words: int, kernel: Kernel, published: bool, more: str = "") -> 
         raise Unsupported(sentence, kernel.name, kernel.location)
 
 
+@paused_collection()
 def compile(
     module: Module,
     name: str,

@@ -11,5 +11,5 @@ def able(instr: Instr) -> bool:
     name = instr.op.name
     if name in ("shl", "lshr", "ashr"):
         return instr.type.bits == 32 and isinstance(instr.operands[1], Constant)
-    simple = ("add", "sub", "mul", "and", "or", "xor", "icmp", "trunc", "zext", "sext", "ptr_add", "ptrtoint")
+    simple = ("add", "sub", "mul", "and", "or", "xor", "icmp", "trunc", "zext", "sext", "ptr_add", "ptrtoint", "select")
     return name in (*simple, "inttoptr", "space_cast", "barrier", *ASKING) and not instr.type.is_float

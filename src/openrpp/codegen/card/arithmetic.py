@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from openrpp.codegen.card import doubles, wide
 from openrpp.codegen.card.lowering import Lowering, Rule
 from openrpp.codegen.card.mixed import half_of, mixed_product
-from openrpp.codegen.card.steps import Read, Source
+from openrpp.codegen.card.steps import Part, Read, Source
 from openrpp.kir.ir import Instr
 from openrpp.kir.passes.expand.bounds import most
 from openrpp.kir.types import BF16, F32, F64, Type
@@ -214,11 +214,19 @@ def _converted(lower: Lowering, instr: Instr) -> None:
     wide.operate(lower, instr, f"CVT.{a}.{b}{rounding}", read)
 
 
+def _unpack(lower: Lowering, instr: Instr) -> None:
+    """Two parts of a word into the halves of another, then what they are or'ed with."""
+    packed, other = (lower.one(value) for value in instr.operands)
+    text = "U8" if instr.op.name == "unpack8" else "U4.HIGH" if instr.attr("high") else "U4.LOW"
+    lower.give(instr, lower.either(lower.pe(f"UNPACK.{text}", Read(packed, Part.LOW)), other))
+
+
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("add", "sub", "mul"), _integer),
     **dict.fromkeys(_BITWISE, _bitwise),
     **dict.fromkeys(_SHIFTS, _shift),
     "mulhi_u": _mulhi,
+    **dict.fromkeys(("unpack4", "unpack8"), _unpack),
     "icmp": _icmp,
     **dict.fromkeys((*_FLOAT, "fma"), _float),
     **dict.fromkeys(_UNARY, _unary),

@@ -34,7 +34,7 @@ class Places:
     spare: int = 0  # FRAM words behind them for values of the sequencer
     biased: Mapping[int, int] = field(default_factory=dict[int, int])
     near: bool = False  # every pointer that lanes follow leads to SRAM: its low word is the address
-    moves: bool = False  # pointers may lead to what transfers move: their high words matter as well
+    far: frozenset[str] = frozenset()  # parameters that only transfers follow: their high words matter as well
     sram: frozenset[str] = frozenset()  # pointer parameters and variables that lie in SRAM
 
     def root(self, kernel: Kernel, value: Value) -> int:
@@ -187,6 +187,9 @@ class Lowering:
             return yes
         if isinstance(condition, int):
             return yes if condition & 0xFFFF else no
+        if self.is_scalar is not None and all(self.is_scalar(source) for source in (condition, yes, no)):
+            # The sequencer has no choice between two, but sums and products: what differs, once or not at all.
+            return self.add(no, self.multiply(self.sub(yes, no), self.number(condition)))
         return self.pe("MERGE", no, yes, Read(condition, Part.LOW))
 
     def invert(self, condition: Source) -> Source:

@@ -10,6 +10,7 @@ import numpy as np
 from openrpp.codegen.card import wide
 from openrpp.codegen.card.lowering import Lowering, Rule
 from openrpp.codegen.card.mixed import half_of
+from openrpp.codegen.card.origins import name_of
 from openrpp.codegen.card.splits import Split
 from openrpp.codegen.card.steps import Access, Fence, Lane, Memory, Pe, Read, Scalar, Source, Where, Word
 from openrpp.codegen.card.values import NEAR, words_of
@@ -352,8 +353,8 @@ def load_parameter(lower: Lowering, kernel: Kernel, parameter: Parameter) -> Non
     if parameter.is_by_value:
         found.append(lower.add(scalar(lower, PARAMS), offset))
     else:
-        short = lower.places.near and not lower.places.moves and parameter.type.is_pointer
-        kept = 1 if short else len(words)
+        is_short = lower.places.near and parameter.type.is_pointer and parameter.name not in lower.places.far
+        kept = 1 if is_short else len(words)
         found += [parameter_word(lower, offset + 4 * index) for index in range(kept)]
         found += [0] * (len(words) - kept)
     copy(lower, words, tuple(found))
@@ -389,10 +390,17 @@ def _ptr_add(lower: Lowering, instr: Instr) -> None:
     base, index = (lower.sources(value) for value in instr.operands)
     if len(base) == 1:
         lower.give(instr, lower.add(base[0], index[0]))
+    elif lower.places.near and not _is_far(lower, instr):
+        lower.give(instr, lower.add(base[0], index[0]), 0)
     elif len(index) == 1:
         lower.give(instr, *wide.add_signed(lower, (base[0], base[1]), index[0]))
     else:
         lower.give(instr, *wide.add(lower, (base[0], base[1]), (index[0], index[1])))
+
+
+def _is_far(lower: Lowering, pointer: Value) -> bool:
+    """Whether a pointer of the published chip may lead to what only transfers move."""
+    return lower.origins is None or any(name_of(root) in lower.places.far for root in lower.origins.of(pointer))
 
 
 def _cast(lower: Lowering, instr: Instr) -> None:

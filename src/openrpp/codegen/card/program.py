@@ -17,6 +17,7 @@ from openrpp.codegen.card.barriers import counted
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item, NotForSequencer
+from openrpp.codegen.card.footprints import uses_of
 from openrpp.codegen.card.fuse import with_loads
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
@@ -177,7 +178,7 @@ def _written(kernel: Kernel, block: Triple, places: Places, needed: list[Need], 
     text, planes, spills = _optimised(clone_kernel(kernel), block, places, needed, pairs)
     start = block_shape(text, kernel, block, places) + set_up(text, pairs)
     if places.near and asks(text):
-        start += prepare_votes(places.geometry, moves=places.moves)
+        start += prepare_votes(places.geometry, moves=starts_transfers(kernel))
     return _Written(text, start, planes, spills)
 
 
@@ -263,6 +264,12 @@ def _published(items: list[Item], scalars: set[Word], lowering: Lowering) -> lis
     if legal.missing:
         raise Lacking(legal.missing, lowering.kernel.name)
     return without_dead(legal.items)
+
+
+def _far(kernel: Kernel) -> frozenset[str]:
+    """Parameters that transfers may follow and lanes do not."""
+    used = uses_of(kernel)
+    return frozenset(param.name for param in used.moved - used.followed)
 
 
 def _check_merging(kernel: Kernel, block: Triple) -> None:
@@ -367,7 +374,7 @@ def compile(
     sram = frozenset(item for item, memory in (placement or {}).items() if memory is Memory.SRAM)
     spare = min(_MOST_SPARE, max(_LEAST_SPARE, _DIRECT - area // 4))
     places = replace(places, direct=min(area // 4, _DIRECT - spare), near=published, sram=sram, spare=spare)
-    places = replace(places, moves=published and starts_transfers(kernel))
+    places = replace(places, far=_far(kernel) if published else frozenset[str]())
     names = (PUBLISHED_PAIRS if published else ALL_PAIRS)[:pairs]
     needed: list[Need] = []
     threads = block[0] * block[1] * block[2] * kernel.merge

@@ -5,6 +5,9 @@
 RPP_OP float __rpp_dot8_bf16(unsigned int a0, unsigned int a1, unsigned int a2, unsigned int a3, unsigned int b0,
                              unsigned int b1, unsigned int b2, unsigned int b3, float c) __attribute__((const));
 RPP_OP unsigned short __rpp_lut(const unsigned short *table, unsigned int index);
+RPP_OP unsigned int __rpp_unpack4(unsigned int packed, unsigned int other) __attribute__((const));
+RPP_OP unsigned int __rpp_unpack4_high(unsigned int packed, unsigned int other) __attribute__((const));
+RPP_OP unsigned int __rpp_unpack8(unsigned int packed, unsigned int other) __attribute__((const));
 RPP_OP float __rpp_fexp2(float x) __attribute__((const));
 RPP_OP float __rpp_flog2(float x) __attribute__((const));
 RPP_OP void __rpp_stage_in(__attribute__((address_space(3))) void *to, const void *from, unsigned int bytes);
@@ -38,6 +41,12 @@ template <class T> RPP_DEVICE T lookup(const T *table, unsigned int index) {
     static_assert(sizeof(T) == 2, "a table has 16-bit entries");
     return __builtin_bit_cast(T, __rpp_lut(reinterpret_cast<const unsigned short *>(table), index));
 }
+
+/* Two parts of 16 packed bits into the halves of a word, or'ed with another: nibbles 0 and 1, nibbles 2 and 3, the two
+   bytes. With 0x43004300 a part below 128 becomes the bfloat16 number 128 + part. */
+RPP_DEVICE unsigned int unpack4(unsigned int packed, unsigned int other) { return __rpp_unpack4(packed, other); }
+RPP_DEVICE unsigned int unpack4_high(unsigned int packed, unsigned int other) { return __rpp_unpack4_high(packed, other); }
+RPP_DEVICE unsigned int unpack8(unsigned int packed, unsigned int other) { return __rpp_unpack8(packed, other); }
 
 /* The units of the extended card: at most 0.50002 ulp off, in one instruction. */
 RPP_DEVICE float exp2_unit(float x) { return __rpp_fexp2(x); }

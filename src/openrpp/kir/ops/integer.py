@@ -56,6 +56,15 @@ def with_width(operation: Callable[..., int]) -> Define:
     return define
 
 
+def _unpack4(typing: Typing) -> Binary:
+    down = 8 if typing.attrs.get("high") else 0
+    return lambda a, b: b | a >> down & 15 | (a >> down + 4 & 15) << 16
+
+
+def _unpack8(a: int, b: int) -> int:
+    return b | a & 0xFF | (a >> 8 & 0xFF) << 16
+
+
 def _quotient(a: int, b: int) -> int:
     if not b:
         return -1
@@ -236,6 +245,19 @@ def _shifts() -> list[Op]:
             "i32 i32 i32 -> i32",
             "Bytes of (b:a) chosen by the low four nibbles of the selector; its bit 3 repeats the byte's sign.",
             define=plain(permute_bytes),
+        ),
+        Op(
+            "unpack4",
+            "i32 i32 -> i32",
+            "b, or'ed with nibbles 0 and 1 of a, with `high` with nibbles 2 and 3, one in each half.",
+            define=_unpack4,
+            attributes=(flag("high"),),
+        ),
+        Op(
+            "unpack8",
+            "i32 i32 -> i32",
+            "b, or'ed with bytes 0 and 1 of a, one in each half.",
+            define=plain(_unpack8),
         ),
     ]
 

@@ -246,6 +246,23 @@ def _permute(lanes: Lanes, instr: Instr, args: Sequence[str]) -> str:
     return total
 
 
+def _unpack(lanes: Lanes, instr: Instr, args: Sequence[str]) -> str:
+    """The lower part in place or moved down, the upper one moved to the upper half."""
+
+    def part(move: int, mask: int) -> str:
+        op = "shl" if move > 0 else "lshr"
+        moved = lanes.binary(op, "i32", args[0], lanes.constant("i32", abs(move))) if move else args[0]
+        return lanes.binary("and", "i32", moved, lanes.constant("i32", mask))
+
+    if instr.op.name == "unpack8":
+        parts = part(0, 0xFF), part(8, 0xFF0000)
+    elif instr.attr("high"):
+        parts = part(-8, 0xF), part(4, 0xF0000)
+    else:
+        parts = part(0, 0xF), part(12, 0xF0000)
+    return lanes.binary("or", "i32", lanes.binary("or", "i32", *parts), args[1])
+
+
 def _compare(lanes: Lanes, instr: Instr, args: Sequence[str]) -> str:
     return lanes.compare(f"icmp {instr.attr('pred')}", scalar_type(instr.operands[0].type), *args)
 
@@ -271,5 +288,6 @@ TABLE: Mapping[str, Emit] = {
     "srem": _remainder(True),
     "dp4a": _dp4a,
     "prmt": _permute,
+    **dict.fromkeys(("unpack4", "unpack8"), _unpack),
     "icmp": _compare,
 }

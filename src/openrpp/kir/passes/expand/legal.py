@@ -24,7 +24,7 @@ RELATIONS: Final = frozenset({"oeq", "olt", "ole", "ogt", "oge", "une"})
 _SAME: Final[dict[str, tuple[Type, ...]]] = {
     **dict.fromkeys(("add", "sub", "mul", "shl", "lshr", "ashr"), (I32, I64)),
     **dict.fromkeys(("and", "or", "xor"), (I1, I32, I64)),
-    "mulhi_u": (I32,),
+    **dict.fromkeys(("mulhi_u", "unpack4", "unpack8"), (I32,)),
     **dict.fromkeys(("fadd", "fsub", "fmul", "fma"), (BF16, F32, F64)),
     **dict.fromkeys(("fdiv", "fsqrt"), (F32, F64)),
     **dict.fromkeys(("frcp", "frsqrt", "fexp2", "flog2"), (F32,)),

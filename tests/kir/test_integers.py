@@ -141,3 +141,9 @@ def test_every_row_has_a_sentence_and_a_definition_where_it_computes() -> None:
 def test_a_bit_is_minus_one_when_signed() -> None:
     assert apply("icmp", I1, 1, 0, pred="slt") == 1
     assert apply("sext", I1, 1, result=I8) == 0xFF
+
+
+def test_unpacked_parts_stand_in_halves() -> None:
+    assert apply("unpack4", I32, 0x9876_5432, 0x4300_4300) == 0x4303_4302
+    assert apply("unpack4", I32, 0x9876_5432, 0, high=True) == 0x0005_0004
+    assert apply("unpack8", I32, 0x9876_5432, 0x4300_4300) == 0x4354_4332

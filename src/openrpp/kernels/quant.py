@@ -126,7 +126,8 @@ def _rows(panels: Panels, content: NDArray[Any]) -> Words:
     if panels.format == "bf16":
         if content.shape != (panels.outputs, panels.inputs):
             raise ValueError(f"values of shape {content.shape} are no W[{panels.outputs}][{panels.inputs}]")
-        return (content if content.dtype == np.uint16 else bf16(content)).reshape(*shape, GROUP)
+        words = content.view(np.uint16) if content.dtype == np.uint16 else bf16(content)
+        return words.reshape(*shape, GROUP)
     size, data = BLOCK_BYTES[panels.format], np.ascontiguousarray(content).view(np.uint8).reshape(-1)
     if data.size != shape[0] * shape[1] * size:
         raise ValueError(

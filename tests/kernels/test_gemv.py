@@ -88,7 +88,7 @@ def test_a_gated_product(format: Format, element: Element) -> None:
 def test_a_chain_hands_tiles_from_product_to_product() -> None:
     """Odd and even numbers of tiles, several panels; asked for before or not, results are the same."""
     rng = np.random.default_rng(13)
-    sizes = ((9000, 96), (64, 9024), (9000, 64))
+    sizes = ((9024, 96), (64, 9024), (9000, 64))
     weights = [matrix(f"w{number}", "q4_1", *size) for number, size in enumerate(sizes)]
     vectors = [
         tokens("x", 96, 1, "bf16"),

@@ -140,7 +140,9 @@ def _rows(panels: Panels, content: NDArray[Any]) -> Words:
         return np.concatenate([packed, scales], axis=2)
     scales, bytes_ = _words(blocks[..., : size - 16]), blocks[..., size - 16 :]
     nibbles = np.concatenate([bytes_ & 15, bytes_ >> 4], axis=2).astype(np.uint16).reshape(*shape, 8, 4)
-    packed = nibbles[..., 0] | nibbles[..., 1] << 4 | nibbles[..., 2] << 8 | nibbles[..., 3] << 12
+    packed: Words = nibbles[..., 0].copy()
+    for place in (1, 2, 3):
+        packed |= nibbles[..., place] << np.uint16(4 * place)
     return np.concatenate([packed, scales], axis=2)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from openrpp.kernels.attention import Cache, Heads, Rope, decode
+from openrpp.kernels.attention import Cache, Heads, Rope, decode, room
 from openrpp.kernels.launch import Region, Variable
 from openrpp.kernels.placed import Placed
 from openrpp.kernels.rope import table
@@ -71,6 +71,7 @@ def generated(
     q, k, v = split(heads, element)
     out = tokens("out", heads.queries * heads.size, 1, element)
     cache = Cache(Region("cache", Cache.bytes(heads, context, element), "ddr"), heads, context, element)
+    tiles = Region("tiles", room(cache), "sram")
     angles = np.outer(np.arange(context), 1e4 ** (-np.arange(heads.size // 2) / (heads.size // 2)))
     rope = Rope(Region("rope", 4 * context * heads.size, "ddr"), interleaved)
     placed.write(rope.table, table(np.cos(angles), np.sin(angles)))
@@ -81,7 +82,7 @@ def generated(
             values = kept(x, rng.standard_normal((x.channels, 1, 1)))
             placed.write(x.region, pack(x, values), x.offset)
             exact.append(values.reshape(-1, heads.size).astype(np.float64))
-        placed.run(decode(q, k, v, out, cache, Variable("position", position), rope))
+        placed.run(decode(q, k, v, out, cache, Variable("position", position), tiles, rope=rope))
         found.append(unpack(out, placed.read(out.region, np.uint8)).reshape(-1))
         expected.append(model.step(*exact).reshape(-1))
     return np.array(found), np.array(expected)
@@ -112,7 +113,7 @@ def test_a_context_that_no_sram_holds_is_refused() -> None:
     cache = Cache(Region("cache", 0, "ddr"), heads, 1 << 20, "f32")
     q, k, v = split(heads, "f32")
     with pytest.raises(ValueError, match="a context of 1048576 takes"):
-        decode(q, k, v, tokens("out", 512, 1, "f32"), cache, Variable("position"))
+        decode(q, k, v, tokens("out", 512, 1, "f32"), cache, Variable("position"), cache.region)
 
 
 def test_heads_that_cannot_share_are_refused() -> None:

@@ -1,9 +1,9 @@
 """Attention with a cache of keys and values, grouped heads, causal.
 
-The cache of a layer lies in DDR as [key heads][tiles of 32 tokens][K | V], in the activations' element type: K of a
+The cache of a layer lies in DDR as [tiles of 32 tokens][key heads][K | V], in the activations' element type: K of a
 tile is [size][32 tokens], so that 8 channels of it are what LDWARP loads (lanes are tokens: scores), V is [size / 32]
-[32 tokens][32], so that 8 tokens of it are (lanes are channels: sums). One head's tokens are one transfer. Rows that
-were never written must be zero (finite would do): they are multiplied by zero.
+[32 tokens][32], so that 8 tokens of it are (lanes are channels: sums). The first tokens of all heads are one
+transfer. Rows that were never written must be zero (finite would do): they are multiplied by zero.
 
 Numbers: scores, their largest, powers and sums are float32; in bf16 mode q, k, v after their rotation and the powers
 are rounded to bf16, and the row is divided by the sum of the rounded powers.
@@ -83,6 +83,15 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Prefetch:
+    """Words (16 bits each) that a launch fetches from DDR to SRAM for a later one."""
+
+    to: At
+    source: At
+    words: int
+
+
+@dataclass(frozen=True)
 class Rope:
     """A rotation of q and k by their position; `table` is float32 in DDR, packed by `rope.table`."""
 
@@ -97,45 +106,64 @@ def decode(
     out: Slabs,
     cache: Cache,
     position: Variable,
+    tiles: Region,
+    *,
     rope: Rope | None = None,
+    fetched: bool = False,
+    then: Prefetch | None = None,
     scale: float | None = None,
     node: str = "",
 ) -> list[Launch]:
     """One token: its q, k and v are turned, k and v put into the cache, and it attends to all up to itself.
 
     q, k, v and out are one row each; q, k and v may be views of one tensor. Grid, block and shared memory do not depend
-    on `position`, the number of tokens before this one, so a graph's node only needs that argument updated.
-    `scale` multiplies scores, 1 / sqrt(size) by default.
+    on `position`, so a graph's node only needs that argument updated.
+
+    Args:
+        position: the number of tokens before this one.
+        tiles: `room(cache)` bytes of SRAM for tiles of the cache; it belongs to no layer.
+        fetched: whether an earlier launch has prefetched `used(cache, position)` bytes of the cache to `tiles`, which
+            must hold all heads then.
+        then: what to prefetch for a later launch once all transfers of this one have been started.
+        scale: of the scores, 1 / sqrt(size) by default.
 
     Raises ValueError for shapes that do not fit.
     """
     heads = cache.heads
     check_row(heads, cache, q, k, v, out)
     split = _split(heads, cache)
+    if fetched and split.heads < heads.keys:
+        raise ValueError(f"a cache of {used(cache, cache.context - 1)} bytes is not fetched at once")
     turning = -1 if rope is None else int(rope.interleaved)
     arguments = (
         *(x.start for x in (q, k, v, out)),
         At(cache.region, cache.offset),
+        At(tiles),
         At(rope.table) if rope else None,
         q.plane,
         out.plane,
         position,
         heads.size,
         heads.tile,
-        heads.tile * (cache.context // SLAB),
+        heads.tile * heads.keys,
         heads.group,
+        int(fetched),
         turning,
         1 / math.sqrt(heads.size) if scale is None else scale,
         *split.room(cache),
+        *((then.to, then.source, then.words) if then else (None, None, 0)),
     )
+    read = (*(x.region for x in (q, k, v)), cache.region, *((rope.table,) if rope else ()))
+    if then:
+        read = (*read, then.source.region)
     return [
         Launch(
             f"attention/decode_{cache.element}",
             grid=(heads.keys // split.heads, 1, 1),
             block=(SLAB, split.heads, split.parts),
             arguments=arguments,
-            reads=(q.region, k.region, v.region, cache.region, *((rope.table,) if rope else ())),
-            writes=(out.region, cache.region),
+            reads=tuple(dict.fromkeys(read)),
+            writes=tuple(dict.fromkeys((out.region, cache.region, tiles, *((then.to.region,) if then else ())))),
             shared_bytes=split.bytes(cache),
             macs=2 * heads.queries * heads.size * (position.value + 1),
             node=node,
@@ -151,12 +179,11 @@ class _Split:
     parts: int
 
     def room(self, cache: Cache) -> tuple[int, ...]:
-        """`Room` in attention.cu: offsets in bytes, the tiles being first; then keys of a head."""
+        """`Room` in attention.cu: offsets in bytes behind the table's row; then keys of a head."""
         heads, element = cache.heads, BYTES[cache.element]
         keys = -(-cache.context // (SLAB * self.parts)) * SLAB * self.parts
         row = 4 * SLAB * self.heads
         sizes = (
-            element * self.heads * (cache.context // SLAB) * heads.tile,
             4 * heads.size,
             4 * self.heads * keys,
             element * self.heads * keys,
@@ -181,6 +208,16 @@ def _split(heads: Heads, cache: Cache) -> _Split:
     if not count:
         raise ValueError(f"a context of {cache.context} takes {each} bytes for one key head, SRAM has room for {_ROOM}")
     return _Split(count, max(heads.chunks, min(_RING // count, tiles, _PARTS)))
+
+
+def room(cache: Cache) -> int:
+    """Bytes of SRAM that `decode` and `prefill` need for tiles. Raises ValueError where a head's do not fit."""
+    return _split(cache.heads, cache).heads * (cache.context // SLAB) * cache.heads.tile * BYTES[cache.element]
+
+
+def used(cache: Cache, position: int) -> int:
+    """Bytes of the cache up to the tile of the token at `position`, that one included."""
+    return cache.heads.keys * (position // SLAB + 1) * cache.heads.tile * BYTES[cache.element]
 
 
 def check_row(heads: Heads, cache: Cache, q: Slabs, k: Slabs, v: Slabs, out: Slabs) -> None:

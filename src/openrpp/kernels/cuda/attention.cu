@@ -5,9 +5,9 @@
 
 extern __shared__ __align__(16) unsigned char shared[];
 
-// Where things lie in shared memory behind the cache's tiles, in bytes; keys: tokens of all tiles of a head, those that fill up the parts included.
+// Where things lie in shared memory, in bytes, behind the row of the table; keys: tokens of all tiles of a head, those that fill up the parts included.
 struct Room {
-    unsigned table, scores, powers, meeting, columns, query, keys;
+    unsigned scores, powers, meeting, columns, query, keys;
 };
 
 template <class T> static __device__ __forceinline__ T *at(unsigned offset) { return reinterpret_cast<T *>(shared + offset); }
@@ -20,7 +20,7 @@ template <bool SUM> static __device__ __forceinline__ float met(float own, unsig
     __syncthreads();
     float found = SUM ? 0 : -1e30f;
 #pragma unroll 1
-    for (int i = 0; i < parts; i++, mine += heads) found = SUM ? found + *mine : larger(found, *mine);
+    for (int i = 0; i < parts; i++) found = SUM ? found + mine[i * heads] : larger(found, mine[i * heads]);
     column[threadIdx.x] = found;
     __syncthreads();
     found = column[0];
@@ -45,19 +45,19 @@ static __device__ __forceinline__ void enter(const T *q, const T *k, const T *v,
 
 // Scores of the tokens of every `parts`th tile; their largest.
 template <class T>
-static __device__ __forceinline__ float score(const T *query, const T *keys, float *scores, int used, int tile,
+static __device__ __forceinline__ float score(const T *query, const T *keys, float *scores, int used, int pitch,
                                               int size, int position, float scale) {
     float most = -1e30f;
     int key = threadIdx.z * 32 + threadIdx.x;
     scores += key;
 #pragma unroll 1
     for (int base = 0; base < used; base += blockDim.z) {
-        const T *column = keys + min(base + (int)threadIdx.z, used - 1) * tile + threadIdx.x, *from = query;
+        const T *column = keys + min(base + (int)threadIdx.z, used - 1) * pitch + threadIdx.x;
         float sum = 0;
 #pragma unroll 1
-        for (int i = 0; i < size; i += 8, from += 8, column += 256)
+        for (int i = 0; i < size; i += 8)
 #pragma unroll
-            for (int j = 0; j < 8; j++) sum = multiply_add(from[j], column[j * 32], sum);
+            for (int j = 0; j < 8; j++) sum = multiply_add(query[i + j], column[(i + j) * 32], sum);
         sum = key <= position ? sum * scale : -1e30f;
         *scores = sum;
         most = larger(most, sum);
@@ -83,68 +83,82 @@ static __device__ __forceinline__ float power(const float *scores, T *powers, in
 
 // Sums of V over the tokens of every `parts`th tile, for 32 channels.
 template <class T>
-static __device__ __forceinline__ float sum(const T *powers, const T *values, int used, int tile) {
+static __device__ __forceinline__ float sum(const T *powers, const T *values, int used, int pitch) {
     float found = 0;
     powers += threadIdx.z * 32;
 #pragma unroll 1
     for (int base = 0; base < used; base += blockDim.z, powers += blockDim.z * 32) {
-        const T *row = values + min(base + (int)threadIdx.z, used - 1) * tile + threadIdx.x, *from = powers;
+        const T *row = values + min(base + (int)threadIdx.z, used - 1) * pitch + threadIdx.x;
 #pragma unroll 1
-        for (int t = 0; t < 32; t += 8, from += 8, row += 256)
+        for (int t = 0; t < 32; t += 8)
 #pragma unroll
-            for (int j = 0; j < 8; j++) found = multiply_add(from[j], row[j * 32], found);
+            for (int j = 0; j < 8; j++) found = multiply_add(powers[t + j], row[(t + j) * 32], found);
     }
     return found;
 }
 
+// A transfer that runs on behind the kernel, for a later one.
+struct Next {
+    word *to;
+    const word *from;
+    unsigned words;
+};
+
 template <class T>
-static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v, T *out, T *cache, const float *table,
-                                              int plane, int out_plane, int position, int size, unsigned tile, unsigned head_room,
-                                              int group, int interleaved, float scale, Room room) {
+static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v, T *out, T *cache, T *tiles,
+                                              const float *table, int plane, int out_plane, int position, int size,
+                                              unsigned tile, unsigned pitch, int group, int fetched, int interleaved,
+                                              float scale, Room room, Next next) {
     int heads = blockDim.y, used = ((unsigned)position >> 5) + 1, chunks = (size + 31) >> 5;
-    T *home = cache + blockIdx.x * heads * head_room;
-    T *tiles = at<T>(0);
-    for (unsigned h = 0, from = 0; h < heads; h++, from += head_room) rpp::stage_in(tiles + from, home + from, used * tile);
-    if (interleaved >= 0) rpp::stage_in(at<float>(room.table), table + (unsigned)position * size, size);
+    unsigned share = heads * tile;
+    T *home = cache + blockIdx.x * share;
+    if (!fetched) {
+        if (share == pitch) rpp::transfer(tiles, home, used * share);
+        else
+            for (unsigned i = 0; i < used; i++) rpp::transfer(tiles + i * share, home + i * pitch, share);
+    }
+    if (interleaved >= 0) rpp::stage_in(at<float>(0), table + (unsigned)position * size, size);
     rpp::wait();
-    T *mine = tiles + threadIdx.y * head_room, *query = at<T>(room.query) + threadIdx.y * group * size;
-    enter(q, k, v, at<float>(room.table), plane, size, group, interleaved, position & 31, mine + (used - 1) * tile, query);
+    T *mine = tiles + threadIdx.y * tile, *query = at<T>(room.query) + threadIdx.y * group * size;
+    enter(q, k, v, at<float>(0), plane, size, group, interleaved, position & 31, mine + (used - 1) * share, query);
     __syncthreads();
-    for (unsigned h = 0, from = (used - 1) * tile; h < heads; h++, from += head_room)
-        rpp::stage_out(home + from, tiles + from, tile);
+    rpp::transfer(home + (used - 1) * pitch, tiles + (used - 1) * share, share);
 
     float *scores = at<float>(room.scores) + threadIdx.y * room.keys;
     T *powers = at<T>(room.powers) + threadIdx.y * room.keys;
 #pragma unroll 1
     for (int i = 0; i < group; i++, query += size) {
-        float most = score(query, mine, scores, used, tile, size, position, scale);
+        float most = score(query, mine, scores, used, share, size, position, scale);
+        if (next.words && i == group - 1 && blockIdx.x == gridDim.x - 1) rpp::prefetch(next.to, next.from, next.words);
         most = met<false>(most, room.meeting, room.columns);
         float total = met<true>(power(scores, powers, used, most), room.meeting, room.columns);
         float *parts = at<float>(room.meeting) + threadIdx.y * 32 + threadIdx.x;
 #pragma unroll 1
         for (int chunk = 0; chunk < chunks; chunk++)
             parts[(threadIdx.z * chunks + chunk) * heads * 32] =
-                sum(powers, mine + key_part(size) + chunk * 1024, used, tile);
+                sum(powers, mine + key_part(size) + chunk * 1024, used, share);
         __syncthreads();
         int d = min((int)(threadIdx.z * 32 + threadIdx.x), size - 1);
         const float *column = at<float>(room.meeting) + ((d >> 5) * heads + threadIdx.y) * 32 + (d & 31);
         float found = 0;
 #pragma unroll 1
-        for (int part = 0; part < (int)blockDim.z; part++, column += chunks * heads * 32) found += *column;
+        for (int part = 0; part < (int)blockDim.z; part++) found += column[part * chunks * heads * 32];
         int head = (blockIdx.x * heads + threadIdx.y) * group + i;
         put(out + channel(head * size + d, out_plane), found * inverse(total));
         __syncthreads();
     }
-    rpp::wait();
 }
 
 #define DECODE(NAME, T)                                                                                                \
-    extern "C" __global__ void decode_##NAME(const T *q, const T *k, const T *v, T *out, T *cache, const float *table, \
-                                             int plane, int out_plane, int position, int size, unsigned tile, unsigned head_room,              \
-                                             int group, int interleaved, float scale, unsigned turns, unsigned scores, unsigned powers,           \
- unsigned meeting, unsigned columns, unsigned query, unsigned keys) {                           \
-        attend(q, k, v, out, cache, table, plane, out_plane, position, size, tile, head_room, group, interleaved, scale,                \
-               Room{turns, scores, powers, meeting, columns, query, keys});                                           \
+    extern "C" __global__ void decode_##NAME(const T *q, const T *k, const T *v, T *out, T *cache, T *tiles,           \
+                                             const float *table, int plane, int out_plane, int position, int size,     \
+                                             unsigned tile, unsigned pitch, int group, int fetched, int interleaved,   \
+                                             float scale, unsigned scores, unsigned powers, unsigned meeting,          \
+                                             unsigned columns, unsigned query, unsigned keys, word *next_to,           \
+                                             const word *next_from, unsigned next_words) {                             \
+        attend(q, k, v, out, cache, tiles, table, plane, out_plane, position, size, tile, pitch, group, fetched,       \
+               interleaved, scale, Room{scores, powers, meeting, columns, query, keys},                                \
+               Next{next_to, next_from, next_words});                                                                  \
     }
 
 DECODE(bf16, word)

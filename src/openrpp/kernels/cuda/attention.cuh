@@ -1,6 +1,6 @@
 // Pieces that the attention kernels share: the cache's layout, products, and rows meeting in shared memory.
 //
-// The cache of a layer is [heads][tiles][K | V]: K of 32 tokens as [size][32 tokens], V as [size/32][32 tokens][32].
+// The cache of a layer is [tiles][key heads][K | V]: K of 32 tokens as [size][32 tokens], V as [size/32][32 tokens][32].
 #pragma once
 #include <rpp.h>
 

@@ -142,21 +142,21 @@ class Runner:
         buffer, offset = self.place(argument.region)
         return buffer.address + offset + argument.offset
 
-    def program(self, source: str) -> Program:
-        """A source of the library on the card."""
-        if source not in self._programs:
-            module = self._modules.get(source) or library.module(source)
-            self._programs[source] = self.card.program(module)
-        return self._programs[source]
+    def program(self, kernel: str) -> Program:
+        """A kernel of the library on the card."""
+        if kernel not in self._programs:
+            module = self._modules.get(kernel) or library.kernel(kernel)
+            self._programs[kernel] = self.card.program(module)
+        return self._programs[kernel]
 
     def issue(self, step: CardStep) -> None:
         """Queue a step on the card's own stream."""
         if isinstance(step, Move):
             self.card.default_stream.copy(self.view(step.target, step.bytes), self.view(step.source, step.bytes))
             return
-        source, symbol = step.kernel.split("/")
+        symbol = step.kernel.partition("/")[2]
         values = [self.value(argument) for argument in step.arguments]
-        self.program(source)[symbol](step.grid, step.block, *values, shared_bytes=step.shared_bytes)
+        self.program(step.kernel)[symbol](step.grid, step.block, *values, shared_bytes=step.shared_bytes)
 
     # --- runs ----------------------------------------------------------------------------------------------------
 
@@ -213,5 +213,5 @@ class Runner:
 
 
 def kernels_of(plan: Plan) -> list[str]:
-    """Sources of the library that a plan needs, in order."""
-    return sorted({step.kernel.split("/")[0] for step in plan.steps if isinstance(step, Launch)})
+    """Kernels of the library that a plan needs, in order."""
+    return sorted({step.kernel for step in plan.steps if isinstance(step, Launch)})

@@ -1,7 +1,7 @@
 """Compiled models in a file (`.rppm`): plans, weights, and the kernels that they launch as kernel IR.
 
 A zip archive: `manifest.json` has the ports and the plans' steps, `weights.bin` the constants behind each other,
-`kernels/` the kernel IR of the library's sources, `host/` one ONNX model for each node that runs on the host. It needs
+`kernels/` the kernel IR of the library's kernels, `host/` one ONNX model for each node that runs on the host. It needs
 neither clang nor, without host nodes, onnx.
 """
 
@@ -47,7 +47,7 @@ class Compiled:
 
 def save(path: Path, compiled: Compiled) -> None:
     """Write a file. Raises OSError."""
-    sources = sorted({source for plan in compiled.plans for source in kernels_of(plan)})
+    kernels = sorted({name for plan in compiled.plans for name in kernels_of(plan)})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         weights = _Weights()
         hosts: list[bytes] = []
@@ -58,13 +58,13 @@ def save(path: Path, compiled: Compiled) -> None:
             "dtype": compiled.dtype,
             "inputs": [asdict(port) for port in compiled.inputs],
             "outputs": [asdict(port) for port in compiled.outputs],
-            "kernels": sources,
+            "kernels": kernels,
             "plans": plans,
         }
         _add(archive, "manifest.json", json.dumps(manifest, separators=(",", ":")).encode())
-        for source in sources:
-            module = compiled.modules.get(source) or library.module(source)
-            _add(archive, f"kernels/{source}.kir", print_module(module).encode())
+        for name in kernels:
+            module = compiled.modules.get(name) or library.kernel(name)
+            _add(archive, f"kernels/{name}.kir", print_module(module).encode())
         for index, model in enumerate(hosts):
             _add(archive, f"host/{index}.onnx", model)
         _add(archive, "weights.bin", weights.content)
@@ -189,9 +189,7 @@ def _read(archive: zipfile.ZipFile, path: Path) -> Compiled:
         raise GraphError(f"{path}: its format is {found.get('format')!r}, not {FORMAT!r}")
     if found["version"] > VERSION:
         raise GraphError(f"{path} has version {found['version']}; this OpenRPP reads up to version {VERSION}")
-    modules = {
-        source: parse_module(archive.read(f"kernels/{source}.kir").decode("utf-8")) for source in found["kernels"]
-    }
+    modules = {name: parse_module(archive.read(f"kernels/{name}.kir").decode("utf-8")) for name in found["kernels"]}
     weights = archive.read("weights.bin")
     plans = [_Reader(data, weights, archive).plan() for data in found["plans"]]
     return Compiled(found["dtype"], _ports(found["inputs"]), _ports(found["outputs"]), plans, modules)

@@ -45,11 +45,11 @@ class Placed:
         return [self._run(launch, stream) for launch in launches]
 
     def _run(self, launch: Launch, stream: Stream | None) -> ProgramReport | None:
-        source, symbol = launch.kernel.split("/")
-        if source not in self._programs:
-            self._programs[source] = self.card.program(library.module(source))
+        name = launch.kernel
+        if name not in self._programs:
+            self._programs[name] = self.card.program(library.kernel(name))
         values = self._values(launch.arguments)
-        kernel = self._programs[source][symbol]
+        kernel = self._programs[name][name.partition("/")[2]]
         return kernel(launch.grid, launch.block, *values, shared_bytes=launch.shared_bytes, stream=stream)
 
     def _values(self, arguments: Sequence[Argument]) -> list[int | float | None]:

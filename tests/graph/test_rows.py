@@ -84,6 +84,13 @@ def test_functions_of_two_operands(op: str, shape: tuple[int, ...], dtype: Eleme
     check([node(op, ["n", "c"], ["y"])], [1, 5, 40], {"y": [1, 5, 40]}, dtype, constants={"c": other})
 
 
+@pytest.mark.parametrize("op", ["Sub", "Div"])
+def test_the_first_operand_may_be_the_constant(op: str) -> None:
+    other = np.random.default_rng(8).random((1, 5, 1)).astype(np.float32)
+    nodes = [node("Exp", ["n"], ["e"]), node(op, ["c", "e"], ["y"])]
+    check(nodes, [1, 5, 40], {"y": [1, 5, 40]}, "bf16", constants={"c": other})
+
+
 @pytest.mark.parametrize("counts", [(32, 8), (16, 24), (3, 30, 7)])
 def test_parts_of_the_channels_and_back(counts: tuple[int, ...]) -> None:
     names = [f"p{index}" for index in range(len(counts))]

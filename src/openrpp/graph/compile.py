@@ -14,6 +14,7 @@ from openrpp.graph.memory import Rules, check_fits, lives, place
 from openrpp.graph.plan import HostStep, Plan, Port
 from openrpp.graph.storage import Form, Storage
 from openrpp.graph.table import Op, Row, row_of
+from openrpp.graph.weights import fetch_ahead, keep_weights
 from openrpp.kernels.slabs import SLAB, Element
 
 if TYPE_CHECKING:
@@ -228,10 +229,12 @@ def plan_memory(plan: Plan, room: int, rules: Rules, ddr: Rules) -> None:
     """Give transient regions their places. Raises GraphError where SRAM is too small.
 
     Args:
-        plan: gets `offsets` and `arenas`.
-        room: bytes of SRAM for them.
+        plan: gets `offsets` and `arenas`; weights that find room stay in SRAM from run to run.
+        room: bytes of SRAM for all.
         rules, ddr: of the two memories.
     """
+    room -= keep_weights(plan, room, rules)
+    fetch_ahead(plan)
     apart = {constant.region for constant in plan.constants} | set(plan.states.values())
     lived = lives(plan.steps, apart)
     offsets, total = place(lived, "sram", rules)

@@ -15,7 +15,7 @@ from openrpp.graph.host import Evaluator
 from openrpp.graph.memory import Rules
 from openrpp.graph.plan import CardStep, Constant, Download, HostStep, Move, Plan, Upload, segments
 from openrpp.kernels import library
-from openrpp.kernels.launch import Argument, At, Launch, MemoryName, Region
+from openrpp.kernels.launch import Argument, At, Launch, MemoryName, Region, Variable
 from openrpp.kir.ir import Module
 from openrpp.runtime.buffer import Buffer
 from openrpp.runtime.card import Card
@@ -137,6 +137,8 @@ class Runner:
 
     def value(self, argument: Argument) -> int | float | None:
         """What a launch passes."""
+        if isinstance(argument, Variable):
+            return argument.value
         if not isinstance(argument, At):
             return argument
         buffer, offset = self.place(argument.region)

@@ -203,7 +203,8 @@ class Session:
         prepare(model)
         plan = compile_model(model, self.dtype, no_host=self.no_host)
         for constant in plan.constants:
-            self._memory.constant(constant)
+            if constant.region.memory == "sram":
+                self._memory.constant(constant)
         plan_memory(plan, self._memory.room, self._memory.rules("sram"), self._memory.rules("ddr"))
         return plan
 

@@ -63,6 +63,7 @@ DEFINITIONS: Final[dict[str, Callable[[Array, float, float], Array]]] = {
 """Each function in float64, by name; `a` and `b` are alpha and beta."""
 PAIRS: Final[dict[str, Callable[[Array, Array], Array]]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "max": np.maximum, "min": np.minimum,
+    "rsub": lambda a, b: b - a, "rdiv": lambda a, b: b / a,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
@@ -10,13 +11,15 @@ from openrpp.graph.epilogue import Activation, Epilogue, epilogues_of
 from openrpp.graph.facts import Facts, Refused, integer, ints, text
 from openrpp.graph.lowering import Lowering
 from openrpp.graph.table import Key, Op, Row
-from openrpp.kernels import activation, conv
+from openrpp.kernels import activation, conv, depthwise
 from openrpp.kernels.launch import Region
 from openrpp.kernels.window import Window
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+LITTLE: Final = 1_000_000
+"""Multiply-accumulates below which a convolution does not have its input brought to the card."""
 _SAME: Final = {"none": activation.NONE, "silu": activation.SILU, "sigmoid": activation.SIGMOID}
 
 
@@ -59,13 +62,14 @@ def border_for(window: Window, before: tuple[int, ...], after: tuple[int, ...]) 
 
 
 class Convolution(Row):
-    """Conv over images, one group."""
+    """Conv over images, of one group or of as many as channels."""
 
     keys: ClassVar[tuple[Key, ...]] = (("", "Conv"),)
 
     def absorbs(self, node: ir.Node, facts: Facts) -> list[Epilogue]:
         """An activation that the kernels have, and a residual."""
-        return [item for item in epilogues_of(node, facts) if item.nodes and activation_of(item.activation)]
+        found = [item for item in epilogues_of(node, facts) if item.nodes and activation_of(item.activation)]
+        return found if integer(node, "group", 1) == 1 else [item for item in found if item.residual is None]
 
     def _window(self, op: Op, facts: Facts) -> Window:
         shape = facts.shape(op.inputs[1])
@@ -77,27 +81,37 @@ class Convolution(Row):
         self._window(op, facts)
         if len(op.inputs) > 2 and op.inputs[2] is not None:
             facts.needed(op.inputs[2], "the bias")
-        if integer(op.node, "group", 1) != 1:
+        if integer(op.node, "group", 1) != 1 and not self._is_depthwise(op, facts):
             raise Refused(f"{integer(op.node, 'group', 1)} groups of {w.shape[1]} channels")
         facts.batch(facts.shape(x))
+        if x not in facts.channels and not (x is not None and x.is_graph_input()) and self._work(op, facts) < LITTLE:
+            raise Refused("its input is on the host, and there is little work")
         facts.floats(x)
         for value in (x, op.epilogue.residual):
             facts.channel(value, 1)
         return 1
 
+    def _work(self, op: Op, facts: Facts) -> int:
+        """Multiply-accumulates."""
+        return prod(facts.shape(op.node.outputs[0])) * prod(facts.shape(op.inputs[1])[1:])
+
+    def _is_depthwise(self, op: Op, facts: Facts) -> bool:
+        groups = integer(op.node, "group", 1)
+        return groups > 1 and facts.shape(op.inputs[0])[1] == groups == facts.shape(op.inputs[1])[0]
+
     def pads(self, op: Op, facts: Facts) -> dict[int, int]:
         """The border of the image; one more where rows of few channels are read eight values at a time."""
         before, after = facts.shape(op.inputs[0]), facts.shape(op.node.outputs[0])
-        spare = 1 if before[1] <= 16 and op.inputs[0] in facts.brought else 0
+        spare = 1 if not self._is_depthwise(op, facts) and before[1] <= 16 and op.inputs[0] in facts.brought else 0
         return {0: border_for(self._window(op, facts), before, after) + spare}
 
     def loose(self, op: Op, value: ir.Value) -> bool:
-        """All its tensors may begin at any eighth channel."""
-        return True
+        """All its tensors may begin at any eighth channel, unless it goes channel by channel."""
+        return integer(op.node, "group", 1) == 1
 
     def narrow(self, op: Op, value: ir.Value) -> bool:
         """The image may have few lanes."""
-        return value is op.inputs[0] and value is not op.epilogue.residual
+        return value is op.inputs[0] and value is not op.epilogue.residual and integer(op.node, "group", 1) == 1
 
     def lower(self, op: Op, into: Lowering) -> None:
         """One launch."""
@@ -109,6 +123,16 @@ class Convolution(Row):
         chosen = activation_of(op.epilogue.activation)
         assert chosen is not None
         bias = facts.constant(op.inputs[2]) if len(op.inputs) > 2 else None
+        tail, table = into.storage.last(op.outputs[0]), table_of(chosen, into)
+        if self._is_depthwise(op, facts):
+            content = depthwise.pack_weights(facts.needed(op.inputs[1], "the weight"), bias, y.slabs, window)
+            weights = into.weights(f"{op.name}.weight", content)
+            into.emit(
+                depthwise.depthwise(
+                    x.slabs, weights, y.slabs, window, activation=chosen, table=table, tail=tail, node=op.name
+                )
+            )
+            return
         packed = conv.pack_weights(facts.needed(op.inputs[1], "the weight"), bias, x.slabs, y.slabs, window)
         launches = conv.convolution(
             x.slabs,
@@ -116,10 +140,10 @@ class Convolution(Row):
             y.slabs,
             window,
             activation=chosen,
-            table=table_of(chosen, into),
+            table=table,
             residual=residual,
             residual_first=op.epilogue.first,
-            tail=into.storage.last(op.outputs[0]),
+            tail=tail,
             node=op.name,
         )
         into.emit(launches)

@@ -132,7 +132,7 @@ class Binary(Row):
         b = self._operand(small, y, axis, into)
         name = BINARY[op.node.op_type]
         if op.inputs[0] is small and name in ("sub", "div"):
-            raise Refused(f"the first operand of {op.node.op_type} is the one that is repeated or constant")
+            name = f"r{name}"
         one, other = _alike(x, y)
         into.emit(elementwise.binary(name, one, b, other, op.name))
 

@@ -28,7 +28,7 @@ Triple = tuple[int, int, int]
 def on_card(value: ir.Value | None, facts: Facts) -> ir.Value:
     """A value that lies on the card. Raises Refused."""
     if value is None or value not in facts.channels:
-        raise Refused("its input is on the host")
+        raise Refused("an input is on the host")
     return value
 
 
@@ -115,14 +115,10 @@ class Concat(Row):
         """The channel axis of the inputs."""
         shape = facts.shape(op.outputs[0])
         axis = axis_of(integer(op.node, "axis", 0), len(shape))
-        channel = next((facts.channels[value] for value in op.inputs if value in facts.channels), None)
-        if channel is None:
-            raise Refused("its inputs are on the host")
+        channel = facts.channels[on_card(op.inputs[0], facts)]
         for value in op.inputs:
-            if facts.constant(value) is not None:
-                raise Refused("an input is a constant")
+            facts.channel(on_card(value, facts), channel)
             role_of(facts.shape(value), channel, axis)
-            facts.channel(value, channel)
         role_of(shape, channel, axis)
         return channel
 
@@ -156,7 +152,8 @@ class Concat(Row):
         parts = [into.read(value, channel) for value in op.inputs]
         y = into.write(made, channel)
         shared = {view.first for view in self.views(op, facts) if into.shared(view)}
-        if y.slabs.border:
+        complete = role == CHANNEL and len(shared) == len(parts)
+        if y.slabs.border and not complete:
             into.emit(frame(y.slabs, op.name) if shared else clear(y.slabs, op.name))
         start = 0
         for part, count in zip(parts, self._counts(op, facts), strict=True):

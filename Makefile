@@ -82,10 +82,13 @@ $(BIN)/python:
 	  echo "make: '$(PYTHON) -m venv' fails; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 # `touch` is the last step, so an interrupted installation is done again.
+# Without isolation, so that the back end is installed once and clang not twice.
 $(RUN_READY): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[demo]'
 	@touch $@
 
 $(DEV_READY): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[dev]'
 	@touch $@ $(RUN_READY)

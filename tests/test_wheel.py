@@ -18,6 +18,9 @@ import importlib.metadata, pathlib, sys
 import openrpp, openrpp.arch
 assert openrpp.__version__ == importlib.metadata.version("openrpp")
 assert pathlib.Path(openrpp.__file__).is_relative_to(sys.prefix), openrpp.__file__
+from openrpp.kernels import library
+assert library.SHIPPED.is_dir() and len(library.kernel("norm/rms_bf16").kernels) == 1
+assert "openrpp.cuda" not in sys.modules
 card = openrpp.arch.load("ae7100")
 print(card.name, card.sram.bytes.value, *openrpp.arch.load("ae7100x").extensions[:2])
 """
@@ -62,6 +65,8 @@ def test_wheel_holds_every_source_file_the_presets_and_the_type_marker(wheel: Pa
     assert {"openrpp/py.typed", "openrpp/arch/ae7100.toml", "openrpp/arch/ae7100x.toml"} <= ours
     assert ours <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    kernels = {name.split("/")[3] for name in names if name.startswith("openrpp/kernels/kir/")}
+    assert kernels == {path.stem for path in (PACKAGE / "kernels" / "cuda").glob("*.cu")}
     assert not any(name.startswith(("tests/", "conformance/", "benchmarks/")) for name in names)
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.mapping.loops
 
-Loops that add words up: each load in the column that uses it, each load ahead of the one that is used, each load a column
-before its use; from SRAM on ae7100, from DDR on ae7100x. Then loops of 24 to 40 columns, around the 32 of the ring. Cycles
-per turn, without data; the programs are assembled here.
+Loops that add words up: each load in the column that uses it, each load ahead of the one that is used, each load a
+column before its use; from SRAM on ae7100, from DDR on ae7100x. Then loops of 24 to 40 columns, around the 32 of the
+ring. Cycles per turn, without data; the programs are assembled here.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import replace
 
 from openrpp.codegen.card.columns import Op, Packer
+from openrpp.codegen.card.flow import Point
 from openrpp.codegen.card.registers import HIGH, LOW, MAB, copy_line
 from openrpp.codegen.card.steps import Access, Atomic, Memory, Part, Pe, Read, Source, Where, Word
 
@@ -34,6 +35,10 @@ class Accesses:
     @abstractmethod
     def _scalar(self, source: Source, op: Op, part: Part = Part.PAIR) -> str:
         """A scalar operand of a vector instruction."""
+
+    @abstractmethod
+    def _farther(self, base: str, distance: int, op: Op) -> str:
+        """A temporary with a pair's address and some bytes more."""
 
     @abstractmethod
     def _is_scalar(self, source: Source) -> bool:
@@ -129,6 +134,19 @@ class Accesses:
                 op.vector.append(f"MADD.SCA32 {register}, {base}, DVA")
         self.packer.add(op)
 
+    def _point_on(self, item: Point) -> None:
+        """Point to a place, and move on from there."""
+        self._add_address(item.place)
+        if item.by is None or item.by == 0:
+            return
+        op = Op(units=frozenset(("address",)), reads=frozenset(("DVA",)), writes=frozenset(("DVA",)))
+        if isinstance(item.by, int) and item.by <= _FARTHEST:
+            op.vector.append(f"MADD DVA, {item.by}, DVA")
+        else:
+            op.vector.append(f"MADD.SCA32 DVA, {self._scalar(item.by, op)}, DVA")
+        self.packer.add(op)
+        self._pointing = None
+
     def _base_of(self, place: Where, op: Op) -> str:
         """The scalar part of an address in a register."""
         base, offset = place.base, place.offset & 0xFFFF_FFFF
@@ -137,10 +155,8 @@ class Accesses:
         captured = op.captured
         start = self._scalar(base, op)
         op.captured = captured  # the sum is what the operation takes
-        if start not in op.scalar_writes:
-            op.scalar_reads |= {start}
-        name = self._scalar(offset, op)
-        op.scalar.append(f"ADD.U32 {start}, {name}, {name}")
+        name = self._farther(start, offset, op)
+        op.captured |= {name}
         return name
 
     def _root(self, root: tuple[Source, Source], access: Op) -> list[str]:

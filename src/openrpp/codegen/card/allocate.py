@@ -14,8 +14,9 @@ from itertools import accumulate
 
 from openrpp.codegen.card.access import Accesses
 from openrpp.codegen.card.columns import Op, Packer
-from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Point, Vote
 from openrpp.codegen.card.homes import homes_of
+from openrpp.codegen.card.kept import Kept
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.operands import ordered, scalar_indices
 from openrpp.codegen.card.published.halves import Halves
@@ -24,6 +25,7 @@ from openrpp.codegen.card.registers import HIGH, LOW, MAB, VAB, copy_line
 from openrpp.codegen.card.scalar_registers import ScalarPlaces
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, made_at_use
+from openrpp.codegen.card.sequencing import Sequencing, fetching
 from openrpp.codegen.card.steps import (
     Access,
     Atomic,
@@ -39,6 +41,7 @@ from openrpp.codegen.card.steps import (
     Scalar,
     Source,
     Transfer,
+    Where,
     Word,
 )
 from openrpp.codegen.card.text import Text
@@ -46,8 +49,6 @@ from openrpp.codegen.card.text import Text
 _FAR = 1 << 30
 _DMA_WORDS = ("src_lo", "src_hi", "dst_lo", "dst_hi", "len")
 _BREAKS = (Label, Jump, Begin, End, Fence, Flag, Transfer, Poll)
-RESULT = "DS9"
-"""Where a scalar result is before it goes to a spare word of FRAM."""
 _TURNS, _DEEPEST = 10, 4
 """How often a loop is supposed to go round, for so many loops around each other."""
 _IMMEDIATE = ("ADD.U", "SUB.U", "MUL.U32", "AND.U", "OR.U", "XOR.U", "SHL", "SHR", "SAR", "MOVE.U32")
@@ -71,7 +72,7 @@ class _Head:
     passing: set[Word]
 
 
-class Allocator(Accesses):
+class Allocator(Sequencing, Accesses):
     """Writes the columns of a line of items. `reserve` pairs or more stay free of homes."""
 
     def __init__(
@@ -84,7 +85,9 @@ class Allocator(Accesses):
         reserve: int = 2,
         published: bool = False,
         places: ScalarPlaces | None = None,
+        kept: Sequence[Kept] = (),
     ) -> None:
+        super().__init__(kept)
         self.items = items
         self.scalars = scalars
         self.threads = threads
@@ -101,11 +104,11 @@ class Allocator(Accesses):
         self.cost = 0  # columns, those of loops several times
         self._moves = any(isinstance(item, Transfer) for item in items)
         self._depth = 0
-        self._temporary = 0
         self._uses: dict[Word, list[int]] = {}
         self._now = 0
         self._gathering = False
         self._busy: set[str] = set()
+        self._ahead: Where | None = None  # where DVA points at the label that comes next
         self._known = known
         self._outside, self._homes = homes_of(items, known, scalars, pairs, reserve)
         self._pins: dict[str, Word] = {}
@@ -139,6 +142,9 @@ class Allocator(Accesses):
 
     def _check_pointing(self, item: Item) -> None:
         """Forget where DVA points at labels, and when what the address was made of changes."""
+        if isinstance(item, Label):
+            self._pointing, self._ahead = self._ahead, None
+            return
         where = self._pointing
         if where is not None and (isinstance(item, _BREAKS) or defines(item) in (where.base, where.lane)):
             self._pointing = None
@@ -268,55 +274,6 @@ class Allocator(Accesses):
     def _plane(self, word: Word) -> int:
         return self.planes.setdefault(word, len(self.planes))
 
-    # --- scalar operands ------------------------------------------------------------------------------------------
-
-    def _next_temporary(self, op: Op) -> str:
-        """A scalar pair that the operation does not use yet: the two in turn, or those of the root of a buffer."""
-        self._temporary ^= 1
-        taken = op.captured | op.scalar_writes
-        first, second = ("DS9", "DS12")[self._temporary], ("DS12", "DS9")[self._temporary]
-        return next(name for name in (first, second, "DS10", "DS11") if name not in taken)
-
-    def _base(self, word: Word, op: Op) -> str:
-        """The scalar pair with the address of a plane, made by the scalar words of an operation."""
-        offset = self._plane(word) * 4 * self.threads
-        if not offset:
-            op.captured |= {"DS0"}
-            return "DS0"
-        name = self._next_temporary(op)
-        op.scalar += [f"MOVE.U32 {offset:#x}, {name}", f"ADD.U32 DS0, {name}, {name}"]
-        op.scalar_writes |= {name}
-        op.captured |= {name}
-        return name
-
-    def _scalar(self, source: Source, op: Op, part: Part = Part.PAIR) -> str:
-        """A scalar operand of a vector instruction."""
-        if isinstance(source, int):
-            value = source >> 16 if part is Part.HIGH else source & 0xFFFF if part is Part.LOW else source
-            name = self._next_temporary(op)
-            op.scalar.append(f"MOVE.U32 {value:#x}, {name}")
-            op.scalar_writes |= {name}
-        elif source in self.at_use:
-            name = self._next_temporary(op)
-            self._fetch(source, name, op)
-        else:
-            name = self.pairs_of[source]
-        op.captured |= {name}
-        number = int(name[2:])
-        if part is Part.PAIR:
-            return name
-        return f"S{2 * number + (part is Part.HIGH and not isinstance(source, int))}"
-
-    def _fetch(self, word: Word, target: str, op: Op) -> None:
-        """Bring a word that has no pair of its own into one, by the scalar words of an operation."""
-        op.scalar += _fetched(self.at_use[word], target)
-        op.scalar_writes |= {target}
-        if word in self.spare:
-            op.scalar_reads |= {self.spare[word]}
-
-    def _is_scalar(self, source: Source) -> bool:
-        return isinstance(source, int) or source in self.scalars
-
     # --- moving values --------------------------------------------------------------------------------------------
 
     def _to_plane(self, name: str, word: Word) -> None:
@@ -407,12 +364,25 @@ class Allocator(Accesses):
             held.discard(word)
         self._stored.discard(word)
         home = self._pair_of(word)
+        if home is not None and name == VAB and self._is_updated_next(word):
+            self._held[VAB] = {word}
+            return
         if home is not None and home != name:
             self._set_pinned(word, home, name)
             return
         self._held[name] = {word}
         if home is None and word in self._outside and self._known.needed(word) >> self._now + 1 & 1:
             self._to_plane(name, word)
+
+    def _is_updated_next(self, word: Word) -> bool:
+        """Whether the next operation of columns makes a new value of a word from it: no pair need have this one."""
+        for place in range(self._now + 1, len(self.items)):
+            item = self.items[place]
+            if isinstance(item, Pe) and item.result is word:
+                return any(read.source is word for read in item.reads)
+            if not isinstance(item, ScalarOp | Scalar):
+                return False
+        return False
 
     # --- items ----------------------------------------------------------------------------------------------------
 
@@ -455,13 +425,20 @@ class Allocator(Accesses):
             self._access(item)
         elif isinstance(item, Atomic):
             self._atomic(item)
+        elif isinstance(item, Point):
+            self._ahead = None if item.by is not None else item.place
+            self._point_on(item)
         elif isinstance(item, OldHigh):
             (register,) = self._lanes(self._old_high)
             self._made(item.result, register)
         else:
+            if isinstance(item, Begin):
+                self._enter(self._now)
             self._flush()
             self._change_homes()
             self._depth += 1 if isinstance(item, Begin) else -1
+            if isinstance(item, End):
+                self._leave()
 
     def _transfer(self, item: Transfer) -> None:
         """The write of the length starts it."""
@@ -507,6 +484,8 @@ class Allocator(Accesses):
         found = self._lanes(*[given[index].source for index in indices if given[index].source not in port])
         rest = iter(found)
         names = {index: port.get(given[index].source) or next(rest) for index in indices}
+        if result is not None:
+            self._held[VAB].discard(result)  # its last value ends here
         self._save_result(set(found) | (op.reads - {VAB, "DVA"}))
         if passing is not None:
             self.spills += 1
@@ -627,37 +606,6 @@ class Allocator(Accesses):
         if self._known.needed(target) >> self._now + 1 & 1 and target in self._outside:
             self._to_plane(name, target)
 
-    def _scalar_op(self, item: ScalarOp) -> None:
-        spare = self.spare.get(item.result)
-        target = RESULT if spare else self.pairs_of[item.result]
-        op = Op(scalar_writes=frozenset((target, spare) if spare else (target,)))
-        names: list[str] = []
-        for index, (source, part) in enumerate(item.reads):
-            is_last = index == len(item.reads) - 1
-            if is_last and isinstance(source, int) and item.text.startswith(("MOVE", "SHL", "SHR", "SAR")):
-                names.append(f"{source:#x}")
-                continue
-            if isinstance(source, int):
-                value = source >> 16 if part is Part.HIGH else source & 0xFFFF if part is Part.LOW else source
-                name = self._next_temporary(op)
-                op.scalar.append(f"MOVE.U32 {value:#x}, {name}")
-                op.scalar_writes |= {name}
-                half = 0
-            elif source in self.at_use:
-                name = self._next_temporary(op)
-                self._fetch(source, name, op)
-                half = int(part is Part.HIGH)
-            else:
-                name = self.pairs_of[source]
-                op.scalar_reads |= {name}
-                half = int(part is Part.HIGH)
-            names.append(name if part is Part.PAIR else f"S{2 * int(name[2:]) + half}")
-        result = target if item.makes is Part.PAIR else f"S{2 * int(target[2:])}"
-        op.scalar.append(f"{item.text} {', '.join([*names, result])}")
-        if spare:
-            op.scalar.append(f"STGLB.U32 {target}, {spare}")
-        self.packer.add(op)
-
     def _vote(self, item: Vote) -> None:
         (register,) = self._lanes(item.predicate)
         target = self.pairs_of[item.result]
@@ -674,7 +622,7 @@ class Allocator(Accesses):
         if item.condition is None:
             self.text.do(f"JMP {item.label}")
         elif item.condition in self.at_use:
-            self.text.do(*_fetched(self.at_use[item.condition], "DS9"))
+            self.text.do(f"{fetching(self.at_use[item.condition])}, DS9")
             self.text.do(f"{'JMPC' if item.when else 'JMPNC'} S18, {item.label}")
         else:
             number = 2 * int(self.pairs_of[item.condition][2:])
@@ -736,10 +684,3 @@ class Allocator(Accesses):
 def _part(register: str, part: Part) -> str:
     """A register pair or one of its halves."""
     return register if part is Part.PAIR else (LOW if part is Part.LOW else HIGH)[register]
-
-
-def _fetched(register: str, target: str) -> list[str]:
-    """Scalar words that bring a FRAM word or a 16-bit register into a pair."""
-    if register.startswith("["):
-        return [f"LDPARAM.U32 {register}, {target}"]
-    return [f"CVT.U16.U32 {register}, {target}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Point, Vote
 from openrpp.codegen.card.liveness import Liveness, loops_of
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.scalars import defines, made_at_use
@@ -138,7 +138,7 @@ def _with(item: Item, names: Mapping[Word, Word]) -> Item:
         return Vote(word(item.predicate), word(item.result), item.kind)
     if isinstance(item, Jump):
         return replace(item, condition=item.condition and word(item.condition))
-    if isinstance(item, Label | Begin | End | Scalar):
+    if isinstance(item, Label | Begin | End | Point | Scalar):
         return item
     if isinstance(item, Access | Atomic | Ballot):
         item.mask = item.mask and word(item.mask)

@@ -149,7 +149,7 @@ class Packer:
         """Leave the last copy of a loop's body to its next turn, if the last column is nothing else but one to a pair.
 
         A copy to a pair that is `leaving` is for what is behind the loop alone.
-        The first column of the next turn reads VAB in place of the pair, and copies it. Gives the pair.
+        The first column of the next turn reads VAB in place of the pair, and copies it if others read that. Gives it.
         """
         columns = [column for column in self._columns if column.vector]
         if len(columns) < 2 or len(columns[-1].vector) != 1:
@@ -166,9 +166,11 @@ class Packer:
         names = {pair: VAB, LOW[pair]: LOW[VAB], HIGH[pair]: HIGH[VAB]}
         pattern = re.compile(rf"\b(?:{'|'.join(names)})\b")
         first.vector = [pattern.sub(lambda found: names[found[0]], text) for text in first.vector]
-        first.vector.append(last.vector.pop())
-        first.vector_places.append(last.vector_places.pop())
-        first.copies.append(pair)
+        copied, place = last.vector.pop(), last.vector_places.pop()
+        if any(pattern.search(text) for column in columns[1:] for text in column.vector):
+            first.vector.append(copied)
+            first.vector_places.append(place)
+            first.copies.append(pair)
         return pair
 
     def _takes(self, column: _Column, *pairs: str) -> bool:

@@ -26,6 +26,7 @@ from openrpp.codegen.card.steps import (
     Source,
     Step,
     Transfer,
+    Where,
     Word,
     for_each_read,
 )
@@ -95,7 +96,15 @@ class End:
     loop: Loop
 
 
-Item = Step | ScalarOp | Assign | Vote | Jump | Label | Begin | End
+@dataclass(slots=True)
+class Point:
+    """The address register points to a place; then it is moved on by some bytes, if it says so."""
+
+    place: Where
+    by: Source | None = None
+
+
+Item = Step | ScalarOp | Assign | Vote | Jump | Label | Begin | End | Point
 
 
 class Irreducible(Exception):

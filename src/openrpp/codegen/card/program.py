@@ -14,11 +14,13 @@ from openrpp.codegen.card.addresses import settle_dots, split_addresses
 from openrpp.codegen.card.allocate import FULL, Allocator, NoRoom
 from openrpp.codegen.card.area import placed
 from openrpp.codegen.card.barriers import counted
+from openrpp.codegen.card.chained import chained
 from openrpp.codegen.card.clean import without_dead, without_unused
 from openrpp.codegen.card.coalesce import coalesced
 from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item, NotForSequencer
 from openrpp.codegen.card.footprints import uses_of
 from openrpp.codegen.card.fuse import with_loads
+from openrpp.codegen.card.kept import Kept, granted, wishes
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, least_words, loop_sizes
@@ -32,6 +34,7 @@ from openrpp.codegen.card.published.reasons import Lacking, Need, needs
 from openrpp.codegen.card.published.votes import asks, prepare_votes
 from openrpp.codegen.card.records import Records
 from openrpp.codegen.card.registers import ALL_PAIRS, PUBLISHED_PAIRS
+from openrpp.codegen.card.rounds import pointed
 from openrpp.codegen.card.scalar_registers import OutOfScalars, scalar_places
 from openrpp.codegen.card.scheduling import scheduled
 from openrpp.codegen.card.sides import recorded
@@ -212,6 +215,7 @@ def _optimised(
             items = direct_jumps(without_unused(coalesced(items, flow.scalars)))
             items = without_unused(reduced(items, flow.scalars))
             items = sunk(with_loads(items, flow.scalars, wide=not places.near))
+            items = chained(pointed(items, flow.scalars), flow.scalars)
             back = _best(items, flow.scalars, threads, places, pairs)
         except Demoted as demoted:
             lanes_only.add(demoted.value)
@@ -232,30 +236,56 @@ def _best(items: list[Item], scalars: set[Word], threads: int, places: Places, p
     The second needs more registers. Raises OutOfScalars, NoRoom.
     """
     known = Liveness(items)
-    filled = scheduled(items, scalars, known, len(pairs))
     try:
-        other = _allocated(filled, scalars, threads, Liveness(filled), places, pairs)
+        filled = _Line(scheduled(items, scalars, known, len(pairs)), scalars, threads, places, pairs)
+        other = filled.written()
     except (OutOfScalars, NoRoom):
-        return _allocated(items, scalars, threads, known, places, pairs)
+        return _Line(items, scalars, threads, places, pairs).kept()
     if len(items) > _LARGE:
         return other
-    plain = _allocated(items, scalars, threads, known, places, pairs)
-    return min(plain, other, key=lambda back: back.cost)
+    plain = _Line(items, scalars, threads, places, pairs)
+    return plain.kept() if plain.written().cost <= other.cost else filled.kept()
 
 
-def _allocated(
-    items: list[Item], scalars: set[Word], threads: int, known: Liveness, places: Places, pairs: Sequence[str]
-) -> Allocator:
-    """Registers and columns, with as many pairs kept across labels as can be."""
-    homes = scalar_places(scalars, known, places.spare)
-    for reserve in range(2, len(pairs) + 1):
-        back = Allocator(items, scalars, threads, known, pairs, reserve, places.near, homes)
+class _Line:
+    """A line of items in one order, with registers and columns."""
+
+    def __init__(
+        self, items: list[Item], scalars: set[Word], threads: int, places: Places, pairs: Sequence[str]
+    ) -> None:
+        self.items = items
+        self.known = Liveness(items)
+        self.homes = scalar_places(scalars, self.known, places.spare)
+        self._rest = scalars, threads, places, pairs
+        self._found: Allocator | None = None
+
+    def written(self, lines: Sequence[Kept] = ()) -> Allocator:
+        """With as many pairs kept across labels as can be. Raises NoRoom."""
+        scalars, threads, places, pairs = self._rest
+        for reserve in range(2, len(pairs) + 1):
+            back = Allocator(self.items, scalars, threads, self.known, pairs, reserve, places.near, self.homes, lines)
+            try:
+                back.run()
+            except NoRoom:
+                continue
+            self._found = back
+            return back
+        raise NoRoom(FULL)
+
+    def kept(self) -> Allocator:
+        """The same with lines of the sequencer kept in pairs while loops run, where that pays."""
+        scalars, _, places, _ = self._rest
+        first = self._found or self.written()
+        asked = wishes(self.items, first.brought)
         try:
-            back.run()
-        except NoRoom:
-            continue
-        return back
-    raise NoRoom(FULL)
+            homes = scalar_places(scalars, self.known, places.spare, list(asked.values()))
+        except OutOfScalars:
+            return first
+        lines = granted(asked, homes)
+        if not lines:
+            return first
+        self.homes = homes
+        return self.written(lines)
 
 
 def _published(items: list[Item], scalars: set[Word], lowering: Lowering) -> list[Item]:

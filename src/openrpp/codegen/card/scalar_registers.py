@@ -7,6 +7,7 @@ leave there are those that hosts poke, of which kernels keep what they like betw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from openrpp.codegen.card.flow import Vote
@@ -18,7 +19,7 @@ PAIRS = tuple(f"DS{number}" for number in range(1, 9))
 """DS0 is the base of the planes; DS9 to DS12 serve operands that are made where they are used, DS13 the assembler."""
 POKED, MORE = 200, 48
 """Words of FRAM that hosts poke and this many kernels may keep values in, from this number on."""
-_TURNS, _DEEPEST = 10, 4
+TURNS, DEEPEST = 10, 4
 
 
 class OutOfScalars(Exception):
@@ -45,12 +46,24 @@ class ScalarPlaces:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A word that would like a pair at some places, and is worth so many words of the sequencer there."""
+
+    word: Word
+    places: int
+    weight: float
+
+
 class _Chooser:
-    def __init__(self, scalars: set[Word], known: Liveness, named: int) -> None:
+    def __init__(self, scalars: set[Word], known: Liveness, named: int, wishes: Sequence[Wish]) -> None:
         self.most = named + MORE
         self.busy = _busy(scalars - set(made_at_use(known.items)), known)
         self.weight = _weights(known, self.busy)
         self.fixed = {item.result for item in known.items if isinstance(item, Vote)}
+        self.wishes = {wish.word for wish in wishes}
+        for wish in wishes:
+            self.busy[wish.word], self.weight[wish.word] = wish.places, wish.weight
         self.taken = dict.fromkeys(PAIRS, 0)
         self.slots: list[int] = []
         self.found = ScalarPlaces(named=named)
@@ -60,7 +73,7 @@ class _Chooser:
         for word in sorted(self.busy, key=lambda word: _first(self.busy[word])):
             while not self._place(word):
                 victim = self._victim(word)
-                self._spare(victim)
+                self._leave(victim)
                 if victim is word:
                     break
         return self.found
@@ -84,7 +97,7 @@ class _Chooser:
         choices = others if word in self.fixed else [*others, word]
         is_full = len(self.slots) >= self.most
         if is_full:
-            choices = [other for other in choices if self._slot(other) is not None]
+            choices = [other for other in choices if other in self.wishes or self._slot(other) is not None]
         if not choices:
             raise OutOfScalars(sorted([*others, word], key=lambda each: -self.busy[each].bit_length()))
         return min(choices, key=lambda each: self.weight[each] / self.busy[each].bit_count())
@@ -92,10 +105,13 @@ class _Chooser:
     def _slot(self, word: Word) -> int | None:
         return next((number for number, taken in enumerate(self.slots) if not taken & self.busy[word]), None)
 
-    def _spare(self, word: Word) -> None:
+    def _leave(self, word: Word) -> None:
+        """A word goes to FRAM; a wish is not granted."""
         pair = self.found.pairs.pop(word, None)
         if pair is not None:
             self.taken[pair] &= ~self.busy[word]
+        if word in self.wishes:
+            return
         number = self._slot(word)
         if number is None:
             number = len(self.slots)
@@ -104,9 +120,12 @@ class _Chooser:
         self.found.spare[word] = number
 
 
-def scalar_places(scalars: set[Word], known: Liveness, named: int) -> ScalarPlaces:
-    """Places for all scalar words but those that are made at use, `named` words of FRAM first. Raises OutOfScalars."""
-    return _Chooser(scalars, known, named).run()
+def scalar_places(scalars: set[Word], known: Liveness, named: int, wishes: Sequence[Wish] = ()) -> ScalarPlaces:
+    """Places for all scalar words but those that are made at use, `named` words of FRAM first. Raises OutOfScalars.
+
+    Wishes compete for pairs as words do, but have no place in FRAM.
+    """
+    return _Chooser(scalars, known, named, wishes).run()
 
 
 def _busy(scalars: set[Word], known: Liveness) -> dict[Word, int]:
@@ -133,7 +152,7 @@ def _weights(known: Liveness, words: dict[Word, int]) -> dict[Word, float]:
         depth += change[place]
         for word in (*read, *([made] if made is not None else [])):
             if word in found:
-                found[word] += _TURNS ** min(depth, _DEEPEST)
+                found[word] += TURNS ** min(depth, DEEPEST)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Vote
+from openrpp.codegen.card.flow import Assign, Begin, End, Item, Jump, Label, Point, Vote
 from openrpp.codegen.card.scalar_steps import ScalarOp
 from openrpp.codegen.card.steps import Scalar, Word, operands
 
@@ -27,6 +27,9 @@ def uses(item: Item) -> Iterator[Word]:
     elif isinstance(item, Jump):
         if item.condition is not None:
             yield item.condition
+    elif isinstance(item, Point):
+        sources = (item.place.base, item.place.lane, item.by)
+        yield from (source for source in sources if isinstance(source, Word))
     elif not isinstance(item, Label | Begin | End):
         yield from (source for source in operands(item) if isinstance(source, Word))
 

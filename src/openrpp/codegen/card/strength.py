@@ -22,7 +22,7 @@ _LINEAR = ("ADD.U32", "SUB.U32", "SHL.U32", "MUL.U32.LOW")
 
 
 @dataclass(slots=True)
-class _Body:
+class Body:
     """A loop: the places of its Begin, of the first item of its body, and of its jump back."""
 
     begin: int
@@ -41,12 +41,12 @@ class _Change:
 
 def reduced(items: list[Item], scalars: set[Word]) -> list[Item]:
     """The line with running sums. New words join the scalars."""
-    bodies = [body for begin, item in enumerate(items) if isinstance(item, Begin) and (body := _body(items, begin))]
-    if not bodies:
+    chosen = bodies(items)
+    if not chosen:
         return items
     known, fixed = Liveness(items), made_at_use(items)
-    changes = {body.begin: _Loop(items, body, scalars, known, fixed).run() for body in bodies}
-    jumps = {body.jump: changes[body.begin] for body in bodies}
+    changes = {body.begin: _Loop(items, body, scalars, known, fixed).run() for body in chosen}
+    jumps = {body.jump: changes[body.begin] for body in chosen}
     gone = {place for change in changes.values() for place in change.gone}
     found: list[Item] = []
     for place, item in enumerate(items):
@@ -59,14 +59,19 @@ def reduced(items: list[Item], scalars: set[Word]) -> list[Item]:
     return found
 
 
-def _body(items: Sequence[Item], begin: int) -> _Body | None:
+def bodies(items: Sequence[Item]) -> list[Body]:
+    """The loops all of whose body is run in every turn but the last."""
+    return [body for begin, item in enumerate(items) if isinstance(item, Begin) and (body := _body(items, begin))]
+
+
+def _body(items: Sequence[Item], begin: int) -> Body | None:
     """The loop that starts at a place, if all of its body is run in every turn but the last."""
     head = items[begin + 1]
     assert isinstance(head, Label)
     for place in range(begin + 2, len(items)):
         item = items[place]
         if isinstance(item, Jump) and item.label == head.name:
-            return _Body(begin, begin + 2, place)
+            return Body(begin, begin + 2, place)
         if isinstance(item, Label | Begin | End):
             return None
     return None
@@ -74,7 +79,7 @@ def _body(items: Sequence[Item], begin: int) -> _Body | None:
 
 class _Loop:
     def __init__(
-        self, items: Sequence[Item], body: _Body, scalars: set[Word], known: Liveness, fixed: dict[Word, str]
+        self, items: Sequence[Item], body: Body, scalars: set[Word], known: Liveness, fixed: dict[Word, str]
     ) -> None:
         self.items = items
         self.body = body
@@ -267,8 +272,10 @@ def direct_jumps(items: list[Item]) -> list[Item]:
 
 def _inverted(item: Item) -> Word | None:
     """The condition that an item inverts."""
-    if isinstance(item, ScalarOp) and item.text == "XOR.U32":
-        (source, _), (one, _) = item.reads
-        if one == 1 and isinstance(source, Word) and source is not item.result:
-            return source
+    if not isinstance(item, ScalarOp) or item.text not in ("XOR.U32", "CMP.U16.EQ"):
+        return None
+    (source, part), (number, _) = item.reads
+    is_inverse = number == 1 if item.text == "XOR.U32" else number == 0 and part is not Part.HIGH
+    if is_inverse and isinstance(source, Word) and source is not item.result:
+        return source
     return None

@@ -75,7 +75,12 @@ class Halves:
         if index != low or near.vector[0].startswith("STORE"):
             return [near, far]
         carrier = replace(near, scalar=[], scalar_writes=frozenset[str](), scalar_reads=frozenset((base,)))
-        ahead = replace(far, scalar=[*op.scalar, *far.scalar], scalar_writes=far.scalar_writes | op.scalar_writes)
+        ahead = replace(
+            far,
+            scalar=[*op.scalar, *far.scalar],
+            scalar_reads=far.scalar_reads | op.scalar_reads,
+            scalar_writes=far.scalar_writes | op.scalar_writes,
+        )
         return [ahead, carrier]
 
     def _further(self, op: Op, base: str, distance: int, write: Callable[[str], str]) -> Op:

@@ -146,7 +146,9 @@ class Allocator(Sequencing, Accesses):
             self._pointing, self._ahead = self._ahead, None
             return
         where = self._pointing
-        if where is not None and (isinstance(item, _BREAKS) or defines(item) in (where.base, where.lane)):
+        if where is not None and (
+            isinstance(item, _BREAKS) or defines(item) in (where.base, where.lane, *(where.planes or ()))
+        ):
             self._pointing = None
 
     def _flush(self) -> None:

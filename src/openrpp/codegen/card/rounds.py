@@ -81,7 +81,7 @@ def _round(items: Sequence[Item], body: Body, scalars: set[Word]) -> _Round | No
     if any(access.mask is not None or access.root is not None for _, access in found):
         return None
     writes = {place: made for place in inside if (made := defines(items[place])) is not None}
-    if base.lane in writes.values():
+    if {base.lane, *(base.planes or ())} & set(writes.values()):
         return None
     step = _step(items, [place for place, made in writes.items() if made is first.base], found[-1][0], writes)
     if step is None:

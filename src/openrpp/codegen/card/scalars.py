@@ -28,7 +28,7 @@ def uses(item: Item) -> Iterator[Word]:
         if item.condition is not None:
             yield item.condition
     elif isinstance(item, Point):
-        sources = (item.place.base, item.place.lane, item.by)
+        sources = (item.place.base, item.place.lane, *(item.place.planes or ()), item.by)
         yield from (source for source in sources if isinstance(source, Word))
     elif not isinstance(item, Label | Begin | End):
         yield from (source for source in operands(item) if isinstance(source, Word))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from openrpp.kernels.launch import Launch, Region
 from openrpp.kernels.norm import layer_norm, rms_norm, scales
-from openrpp.kernels.slabs import BYTES, SLAB, Element, pack, unpack
+from openrpp.kernels.slabs import BYTES, SLAB, Element, bf16, pack, unpack
 from tests.kernels.engines import Bytes, both, kept, native, tokens
 
 Run = Callable[[Sequence[Launch], Mapping[Region, NDArray[Any]], Sequence[Region]], list[Bytes]]
@@ -51,6 +51,17 @@ def test_a_norm_is_numpys_and_keeps_padding_zero(kind: str, element: Element) ->
 def test_norms_of_many_rows_or_channels(rows: int) -> None:
     found, expected = _normed("rms", 4096, rows, "bf16", native)
     assert np.all(np.abs(found - expected) <= ERROR["bf16"] * (np.abs(expected) + 0.2))
+
+
+def test_float32_rows_are_normalised_to_bfloat16() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(0.5, 300, (576, 1, 3)).astype(np.float32)
+    x, wide, y = tokens("x", 576, 3, "f32"), tokens("wide", 576, 3, "f32"), tokens("y", 576, 3, "bf16")
+    weight = Region("weight", 4 * 576, "sram")
+    contents = {x.region: pack(x, values), weight: scales(rng.standard_normal(576).astype(np.float32))}
+    launches = [*rms_norm(x, wide, weight, 1e-5), *rms_norm(x, y, weight, 1e-5)]
+    exact, found = both(launches, contents, [wide.region, y.region])
+    assert np.array_equal(found.view(np.uint16), bf16(exact.view(np.float32)))
 
 
 def test_a_rows_result_does_not_depend_on_the_number_of_rows() -> None:

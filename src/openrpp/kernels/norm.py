@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,12 @@ _WARPS = 255
 def rms_norm(x: Slabs, y: Slabs, weight: Region, eps: float, node: str = "") -> list[Launch]:
     """y = x / sqrt(mean(x^2) + eps) * weight, for every token (ONNX RMSNormalization over the last axis).
 
-    `weight` is float32 in SRAM, packed by `scales`. y is not x.
+    `weight` is float32 in SRAM, packed by `scales`. y is not x; it may be bfloat16 where x is float32.
 
     Raises ValueError for tensors that are not tokens of the same shape.
     """
-    split = _split(x, y)
+    mixed = (x.element, y.element) == ("f32", "bf16")
+    split = _split(x, replace(y, element=x.element) if mixed else y)
     arguments = (x.start, y.start, At(weight), split.per, x.plane, x.width, 1.0 / x.channels, eps)
     return [_launch("rms", x, y, split, arguments, (weight,), node)]
 
@@ -74,7 +75,7 @@ def _launch(
     name: str, x: Slabs, y: Slabs, split: _Split, arguments: tuple[Argument, ...], more: tuple[Region, ...], node: str
 ) -> Launch:
     return Launch(
-        f"norm/{name}_{x.element}",
+        f"norm/{name}_{x.element if x.element == y.element else f'{x.element}_{y.element}'}",
         grid=(-(-x.width // split.rows), 1, 1),
         block=(SLAB, split.rows, split.groups),
         arguments=arguments,

@@ -23,12 +23,12 @@ static __device__ __forceinline__ float row_sum(float part) {
     return total;
 }
 
-template <class T>
-static __device__ __forceinline__ void rms(const T *x, T *y, const float *weight, int per, int plane, int rows,
+template <class X, class Y>
+static __device__ __forceinline__ void rms(const X *x, Y *y, const float *weight, int per, int plane, int rows,
                                            float share, float eps) {
     int row = min((int)(blockIdx.x * blockDim.y + threadIdx.y), rows - 1);
     int slab = threadIdx.z * per, place = slab * plane + row * 32 + threadIdx.x;
-    const T *from = x + place;
+    const X *from = x + place;
     float sum = 0;
 #pragma unroll 1
     for (int i = 0; i < per; i++, from += plane) {
@@ -36,7 +36,7 @@ static __device__ __forceinline__ void rms(const T *x, T *y, const float *weight
         sum += v * v;
     }
     float scale = inverse_root(row_sum(sum) * share + eps);
-    T *to = y + place;
+    Y *to = y + place;
     from = x + place;
     weight += slab * 32 + threadIdx.x;
 #pragma unroll 1
@@ -84,3 +84,9 @@ static __device__ __forceinline__ void layer(const T *x, T *y, const float *weig
 
 NORMS(bf16, word)
 NORMS(f32, float)
+
+// A stream of float32 rows, normalised for products in bfloat16.
+extern "C" __global__ void rms_f32_bf16(const float *x, word *y, const float *weight, int per, int plane, int rows,
+                                        float share, float eps) {
+    rms(x, y, weight, per, plane, rows, share, eps);
+}

@@ -13,7 +13,7 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-photo test lint bench-machine bench-cuda bench-mapping bench-slice calibrate conformance corpora-compile equality docs wheel clean
+.PHONY: help run demo-photo test lint bench-machine bench-cuda bench-mapping bench-slice calibrate conformance corpora-compile equality slice docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ corpora-compile: $(DEV_READY) ## public CUDA programs to kernel IR; POLYBENCH=, 
 
 equality: $(DEV_READY) ## interpreter = native engine = machine code on random and our kernels; POLYBENCH=, RODINIA=, HECBENCH= for those of corpora
 	$(BIN)/python -m conformance.equality $(CORPORA)
+
+slice: $(DEV_READY) ## real models answer on the card as onnxruntime and other independent implementations do
+	$(BIN)/python -m conformance.slice
 
 docs: $(DEV_READY) ## write docs/isa.md and docs/demo.svg anew
 	$(BIN)/python -m openrpp.isa.docs

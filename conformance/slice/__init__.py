@@ -1,0 +1,1 @@
+"""The slice: models whose answers on the card are those of an independent implementation."""

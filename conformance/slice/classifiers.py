@@ -1,8 +1,8 @@
 """EfficientNet-Lite0: the order of onnxruntime's five best classes on photos.
 
 In float32 every photo must have the same order. In bfloat16 the activations of 49 layers are rounded, which moves
-logits of up to 11 by 0.1 to 0.3, so classes that onnxruntime holds for nearly equal change places on some photos; the bar
-wants five photos with the same order. How near the closest two of the best are stands beside each answer.
+logits of up to 11 by 0.1 to 0.3, so classes that onnxruntime holds for nearly equal change places on some photos; the
+bar wants five photos with the same order. How near the closest two of the best are stands beside each answer.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from openrpp.kernels.quant import BLOCK_BYTES, Panels
 
 
 def random_blocks(rng: np.random.Generator, weights: Panels) -> NDArray[Any]:
-    """Bytes of a tensor [n][k] with any quants and scales such that values are about 1 / sqrt(k); floats for bf16."""
+    """Bytes of a tensor [n][k] with any quants and scales such that values are about 1 / sqrt(k); floats elsewhere."""
     count, root = weights.outputs * weights.groups, np.sqrt(weights.inputs)
-    if weights.format == "bf16":
+    if weights.format not in BLOCK_BYTES:
         return (rng.standard_normal((weights.outputs, weights.inputs)) / root).astype(np.float32)
     size = BLOCK_BYTES[weights.format]
     blocks = rng.integers(0, 256, (count, size), np.uint8)

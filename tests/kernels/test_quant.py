@@ -26,11 +26,20 @@ def test_panels_keep_what_gguf_says(format: Format, outputs: int) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def test_bfloat16_panels_round_to_nearest() -> None:
-    values = np.random.default_rng(22).standard_normal((33, 64)).astype(np.float32)
-    panels = Panels(Region("w", 0, "ddr"), 0, "bf16", 33, 64)
+@pytest.mark.parametrize(("format", "error"), [("bf16", 2.0**-8), ("f16", 2.0**-11), ("f32", 0.0)])
+def test_panels_of_floats_round_to_nearest(format: Format, error: float) -> None:
+    values = np.random.default_rng(22).standard_normal((33, 70)).astype(np.float32)
+    panels = Panels(Region("w", 0, "ddr"), 0, format, 33, 70)
     (found,) = dequantised(panels, pack(panels, values))
-    assert np.all(np.abs(found - values) <= np.abs(values) * 2.0**-8)
+    assert np.all(np.abs(found - values) <= np.abs(values) * error)
+
+
+@pytest.mark.parametrize(("outputs", "inputs", "matrices"), [(12288, 4096, 1), (4096, 11008, 1), (11008, 4096, 2)])
+def test_panels_are_small_and_waste_little(outputs: int, inputs: int, matrices: int) -> None:
+    panels = Panels(Region("w", 0, "ddr"), 0, "q4_0", outputs, inputs, matrices)
+    assert 2 * panels.groups * panels.group_words <= 5 << 18
+    assert panels.panels * panels.width <= 1.01 * outputs
+    assert panels.groups % panels.parts == 0 and panels.parts * panels.width <= 8160
 
 
 def test_what_is_no_matrix_is_refused() -> None:

@@ -1,12 +1,11 @@
 """Products of one token and a matrix in DDR, streamed: y = W x, with bias and residual, or gated by SiLU.
 
-The weights come in tiles, some whole groups of 32 values of k, into two places in SRAM in turn. The places belong to
-no kernel: a product asks for the first tile of the next one before it computes its own last tile, so transfers go on
-across launches. `Tiles` says where the next first tile goes; hand it from product to product:
+The weights come in tiles, some whole panels or, of a larger one, some whole groups of 32 values of k, into two places
+in SRAM in turn. The places belong to no kernel: a product asks for the first tile of the next one before it computes
+its own last tile, so transfers go on across launches. `link` sets that up for the launches of a step:
 
     tiles = Tiles(a, b, size)
-    launches = gemv(x, y, w1, tiles, then=w2)
-    launches += gemv(y, z, w2, tiles.after(w1), fetched=True)
+    launches = link([*gemv(x, y, w1, tiles), *others, *gemv(y, z, w2, tiles)])
 
 Sums are in float32 and in an order that depends on the matrix alone: within a group k ascends; groups are dealt to the
 parts of a block in turn, and the parts are added in order.
@@ -14,52 +13,128 @@ parts of a block in turn, and the parts are added in order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from openrpp.kernels.launch import Argument, At, Launch, Region
-from openrpp.kernels.quant import MOST_OUTPUTS, Panels
+from openrpp.kernels.quant import WORDS, Panels
 from openrpp.kernels.slabs import BYTES, SLAB, Slabs
 
-_WARPS = MOST_OUTPUTS // SLAB
-_FULL = 128
-"""Warps that fill the ring: columns times stage latency."""
+_WEIGHTS, _FIRST, _SECOND, _FETCHED, _NEXT, _SIZES = 0, 1, 2, 3, slice(4, 7), slice(7, 11)
+"""Places of arguments: weights, tiles, whether the first has been asked for, the next matrix, how tiles are cut."""
+_FAMILY: Final = "gemv/"
+_GATED: Final = "gated_"
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """Two places of `bytes` bytes in SRAM; the next first tile goes to `first`."""
+    """Two places of `bytes` bytes in SRAM for all products of a step; 3 MB cover the launches between products."""
 
     first: At
     second: At
     bytes: int
 
-    def after(self, weights: Panels) -> Tiles:
-        """The places as a product leaves them to the next one."""
-        odd = weights.panels * cut(weights, self.bytes).tiles % 2
-        return Tiles(self.second, self.first, self.bytes) if odd else self
-
 
 @dataclass(frozen=True)
 class Cut:
-    """How a panel is worked off: `tiles` tiles of `groups` groups; a block has `parts` threads for each output."""
+    """How a matrix is cut in tiles: `together` whole panels each, or one panel in tiles of `chunk` groups."""
 
     groups: int
-    tiles: int
-    parts: int
+    panels: int
+    chunk: int
+    together: int
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        if self.chunk < self.groups:
+            return self.panels * -(-self.groups // self.chunk)
+        return -(-self.panels // self.together)
+
+    @property
+    def first(self) -> int:
+        """Groups in the first tile."""
+        return self.chunk * min(self.together, self.panels)
 
 
 def cut(weights: Panels, tile_bytes: int) -> Cut:
-    """The cut of a matrix into tiles of at most so many bytes. Raises ValueError where a group does not fit."""
+    """The cut of a matrix into tiles of at most so many bytes. Raises ValueError where a part does not fit."""
     most = tile_bytes // (2 * weights.group_words)
-    if not most:
-        raise ValueError(
-            f"a group of {weights.outputs} outputs takes {2 * weights.group_words:,} bytes, a tile has {tile_bytes:,}"
-        )
-    groups = max(count for count in range(1, min(most, weights.groups) + 1) if weights.groups % count == 0)
-    warps = weights.width // SLAB
-    possible = [parts for parts in range(1, _WARPS // warps + 1) if groups % parts == 0]
-    parts = min(possible, key=lambda parts: (max(_FULL, warps * parts) / parts, parts))
-    return Cut(groups, weights.groups // groups, parts)
+    if most >= weights.groups:
+        return Cut(weights.groups, weights.panels, weights.groups, min(most // weights.groups, weights.panels))
+    chunk = most // weights.parts * weights.parts
+    if not chunk:
+        needed = 2 * weights.group_words * weights.parts
+        raise ValueError(f"what a block takes at a time is {needed:,} bytes, a tile has {tile_bytes:,}")
+    return Cut(weights.groups, weights.panels, chunk, 1)
+
+
+def link(launches: Sequence[Launch], *, again: bool = False) -> list[Launch]:
+    """Launches of a step whose vector products ask for each other's first tiles, in order.
+
+    The products must have been made with the same tiles, and this comes once. With `again` the last one asks for the
+    first tile of the step, and the first one takes it as asked for: so a step that is replayed goes on. Its first run
+    needs launches linked without.
+
+    Raises ValueError where that needs an even number of tiles and cannot be had.
+    """
+    places = [index for index, launch in enumerate(launches) if launch.kernel.startswith(_FAMILY)]
+    made, swapped = list(launches), False
+    if again and sum(_cut_of(made[index]).tiles for index in places) % 2:
+        _with_other_parity(made, places)
+    for number, index in enumerate(places):
+        launch, fetched = made[index], int(number > 0 or again)
+        ends = _tiles(launch)
+        places_now = ends[::-1] if swapped else ends
+        swapped ^= bool(_cut_of(launch).tiles % 2)
+        following = places[number + 1] if number + 1 < len(places) else places[0] if again else None
+        arguments = list(launch.arguments)
+        arguments[_FIRST], arguments[_SECOND], arguments[_FETCHED] = *places_now, fetched
+        reads = launch.reads
+        if following is not None:
+            target = made[following]
+            weights = target.arguments[_WEIGHTS]
+            assert isinstance(weights, At)
+            words = _cut_of(target).first * _group_words(target)
+            arguments[_NEXT] = ends[1] if swapped else ends[0], weights, words
+            reads = tuple(dict.fromkeys((*reads, weights.region)))
+        made[index] = replace(launch, arguments=tuple(arguments), reads=reads)
+    return made
+
+
+def _tiles(launch: Launch) -> tuple[At, At]:
+    first, second = launch.arguments[_FIRST], launch.arguments[_SECOND]
+    assert isinstance(first, At) and isinstance(second, At)
+    return first, second
+
+
+def _cut_of(launch: Launch) -> Cut:
+    groups, panels, chunk, together = launch.arguments[_SIZES]
+    assert isinstance(groups, int) and isinstance(panels, int) and isinstance(chunk, int) and isinstance(together, int)
+    return Cut(groups, panels, chunk, together)
+
+
+def _group_words(launch: Launch) -> int:
+    """Words of a group of k of all outputs of a panel."""
+    name = launch.kernel.removeprefix(_FAMILY)
+    gated = name.startswith(_GATED)
+    words = next(words for format, words in WORDS.items() if name.removeprefix(_GATED).startswith(f"{format}_"))
+    return launch.block[0] * words * (2 if gated else 1)
+
+
+def _with_other_parity(launches: list[Launch], places: Sequence[int]) -> None:
+    """Cut one matrix into one tile more or less, so that a step has an even number of them. Raises ValueError."""
+    for index in places:
+        now = _cut_of(launches[index])
+        for together in range(now.together - 1, 0, -1):
+            other = replace(now, together=together)
+            if (other.tiles - now.tiles) % 2:
+                arguments = list(launches[index].arguments)
+                arguments[_SIZES] = other.groups, other.panels, other.chunk, other.together
+                launches[index] = replace(launches[index], arguments=tuple(arguments))
+                return
+    raise ValueError("a step with an odd number of tiles cannot go on from its end to its start")
 
 
 def gemv(
@@ -69,8 +144,6 @@ def gemv(
     tiles: Tiles,
     *,
     row: int = 0,
-    fetched: bool = False,
-    then: Panels | None = None,
     bias: Region | None = None,
     residual: Slabs | None = None,
     table: Region | None = None,
@@ -79,66 +152,50 @@ def gemv(
     """y = W x + bias + residual, or silu(G x) (U x) where the panels hold G and U, for one token.
 
     Args:
-        x, y: tokens of the same element type.
+        x: tokens.
+        y: tokens of the same element type; float32 of bfloat16 too, if nothing is gated.
         weights: the matrix; with two matrices the product is gated.
-        tiles: places for tiles; see the module.
+        tiles: places for tiles; see `link`.
         row: the token.
-        fetched: whether the product before has asked for the first tile.
-        then: the matrix whose first tile is asked for behind this one's last.
         bias: float32 per output, zeros up to a full slab, in SRAM.
-        residual: is added; y may be the same.
+        residual: is added, of y's element type; y may be the same.
         table: SiLU of all bfloat16 values, for a gated product in bf16.
 
-    Raises ValueError for tensors that do not match, or a matrix of which no group fits a tile.
+    Raises ValueError for tensors that do not match, or a matrix of which not enough fits a tile.
     """
+    gated = weights.matrices == 2
     _check(x, y, weights, residual, row, (bias, table))
     split = cut(weights, tiles.bytes)
-    following = _following(then, tiles.after(weights))
-    element = BYTES[x.element]
     arguments: tuple[Argument, ...] = (
-        *(weights.start, tiles.first, tiles.second, int(fetched), *following),
-        *(weights.groups, split.groups, split.tiles),
-        *(
-            At(x.region, x.offset + row * SLAB * element),
-            x.plane,
-            At(y.region, y.offset + row * SLAB * element),
-            y.plane,
-        ),
-        y.slabs * SLAB,
+        *(weights.start, tiles.first, tiles.second, 0, None, None, 0),
+        *(split.groups, split.panels, split.chunk, split.together),
+        *(_row(x, row), x.plane, _row(y, row), y.plane, y.slabs * SLAB),
     )
-    gated = weights.matrices == 2
     if gated:
         arguments = (*arguments, None if table is None else At(table))
     else:
-        added = None if residual is None else At(residual.region, residual.offset + row * SLAB * element)
+        added = None if residual is None else _row(residual, row)
         arguments = (*arguments, None if bias is None else At(bias), added)
-    read = (
-        x.region,
-        weights.region,
-        *(item for item in (bias, table) if item),
-        *([residual.region] if residual else []),
-    )
-    shared = weights.groups + (weights.matrices * split.parts * weights.width if split.parts > 1 else 0)
+    more = (bias, table, residual.region if residual else None)
+    sums = weights.groups + (weights.matrices * weights.parts * weights.width if weights.parts > 1 else 0)
+    kinds = x.element if x.element == y.element else f"{x.element}_{y.element}"
     return [
         Launch(
-            f"gemv/{'gated_' * gated}{weights.format}_{x.element}",
-            grid=(weights.panels, 1, 1),
-            block=(weights.width, 1, split.parts),
+            f"{_FAMILY}{_GATED * gated}{weights.format}_{kinds}",
+            grid=(1, 1, 1),
+            block=(weights.width, 1, weights.parts),
             arguments=arguments,
-            reads=tuple(dict.fromkeys((*read, *([then.region] if then else [])))),
+            reads=tuple(dict.fromkeys((x.region, weights.region, *(item for item in more if item)))),
             writes=tuple(dict.fromkeys((y.region, tiles.first.region, tiles.second.region))),
-            shared_bytes=4 * shared,
+            shared_bytes=4 * sums,
             macs=weights.matrices * weights.outputs * weights.inputs,
             node=node,
         )
     ]
 
 
-def _following(then: Panels | None, tiles: Tiles) -> tuple[Argument, Argument, Argument]:
-    """Where the first tile of the next matrix goes to, comes from, and its words."""
-    if then is None:
-        return None, None, 0
-    return tiles.first, then.start, cut(then, tiles.bytes).groups * then.group_words
+def _row(tensor: Slabs, row: int) -> At:
+    return At(tensor.region, tensor.offset + row * SLAB * BYTES[tensor.element])
 
 
 def _check(
@@ -146,15 +203,15 @@ def _check(
 ) -> None:
     for tensor in (x, y, *([residual] if residual else [])):
         if tensor.height != 1 or tensor.border or tensor.first or not 0 <= row < tensor.width:
-            raise ValueError(
-                f"row {row}: a vector product takes tokens of that many rows, from a slab's first channel on"
-            )
-        if tensor.element != x.element:
-            raise ValueError(f"x is {x.element} and another tensor {tensor.element}")
+            raise ValueError(f"row {row}: a vector product takes a row of tokens, from a slab's first channel on")
+    gated, widened = weights.matrices == 2, (x.element, y.element) == ("bf16", "f32")
+    if (x.element != y.element and (gated or not widened)) or (residual and residual.element != y.element):
+        elements = ", ".join(tensor.element for tensor in (x, y, *([residual] if residual else [])))
+        raise ValueError(f"{'a gated' if gated else 'a'} vector product does not take elements {elements}")
     if x.channels != weights.inputs:
         raise ValueError(f"x has {x.channels} channels, the matrix takes {weights.inputs}")
     if y.channels != weights.outputs or (residual and residual.channels != y.channels):
         raise ValueError(f"the matrix gives {weights.outputs} channels, y and the residual must have as many")
     bias, table = more
-    if weights.matrices == 2 and (bias or residual or (x.element == "bf16" and table is None)):
+    if gated and (bias or residual or (x.element == "bf16" and table is None)):
         raise ValueError("a gated product has neither bias nor residual, and a table of SiLU in bf16")

@@ -1,9 +1,9 @@
 // y = W x, W in DDR as panels (kernels/quant.py), streamed through two tiles of SRAM: while one is used the next comes.
 //
-// Block: (outputs of a panel, 1, parts). Lane = output; each part takes every parts-th group of 32 values of k, and the
-// partial sums meet in shared memory. Blocks are the panels. Tiles are some whole groups and follow each other without
-// gaps from the first panel to the last; the first one may have been asked for by the kernel before, and when the last
-// one is there the first tile of the product behind is asked for, so DDR never rests.
+// One block: (outputs of a panel, 1, parts). Lane = output; each part takes every parts-th group of 32 values of k, and
+// the partial sums meet in shared memory. A tile is some whole panels, or some whole groups of a panel that is larger.
+// Tiles follow each other without gaps; the first one may have been asked for by the kernel before, and when the last one
+// is there the first tile of the product behind is asked for, so DDR never rests.
 #include <rpp.h>
 
 #include "element.cuh"
@@ -19,7 +19,8 @@ struct Stream {
     word *next_to;         // the tile that is asked for behind the last, if next_count > 0
     const word *next_from;
     int next_count;
-    int groups, tile, tiles;  // groups of k, groups in a tile, tiles in a panel
+    int groups, panels;  // groups of a panel, panels
+    int chunk, together;  // groups of a tile where a panel takes several; panels of a tile where it takes one
 };
 
 // f16 to float, exact; no infinities, no NaN.
@@ -107,14 +108,37 @@ struct Q8_0 {
     }
 };
 
-struct Plain {
+// Words that stand for values: bfloat16, f16, or the low and the high half of float32, in turn.
+struct Bf16 {
     static const int words = 32;
+    static __device__ __forceinline__ float plus(const word *at, int, word x, float c) { return ::plus(value(*at), x, c); }
+    static __device__ __forceinline__ float plus(const word *at, int, float x, float c) {
+        return ::plus(value(*at), x, c);
+    }
+};
+
+struct F16 {
+    static const int words = 32;
+    template <class X> static __device__ __forceinline__ float plus(const word *at, int, X x, float c) {
+        return ::plus(half(*at), value(x), c);
+    }
+};
+
+struct F32 {
+    static const int words = 64;
+    template <class X> static __device__ __forceinline__ float plus(const word *at, int width, X x, float c) {
+        return ::plus(__uint_as_float(at[0] | at[width] << 16), value(x), c);
+    }
+};
+
+template <class V> struct Plain {
+    static const int words = V::words;
     template <class X> static constexpr bool sums = false;
     template <class X>
     static __device__ __forceinline__ float group(const word *row, int width, const X *x, float) {
         float sum = 0;
 #pragma unroll
-        for (int k = 0; k < 32; k++) sum = plus(value(row[k * width]), x[k], sum);
+        for (int k = 0; k < 32; k++) sum = V::plus(row + k * (V::words / 32) * width, width, x[k], sum);
         return sum;
     }
 };
@@ -134,38 +158,11 @@ static __device__ __forceinline__ void add_up(const X *x, int step, float *sums,
     __syncthreads();
 }
 
-// Adds the products of a panel to y, one sum for each of the matrices whose rows alternate in the panel.
-template <class Q, int MATRICES, class X>
-static __device__ __forceinline__ void stream(const Stream &s, const X *x, int step, float *y) {
-    int width = blockDim.x, parts = blockDim.z, part = threadIdx.z;
-    int row = width * Q::words, group = row * MATRICES, total = gridDim.x * s.tiles, number = blockIdx.x * s.tiles;
-    const word *from = s.weights + blockIdx.x * s.groups * group;
-    if (!s.fetched && number == 0) rpp::transfer(s.first, from, s.tile * group);
-    if (Q::template sums<X>) add_up(x, step, shared, s.groups);
-    const float *sums = shared;
-#pragma unroll 1
-    for (int t = 0; t < s.tiles; t++, number++) {
-        from += s.tile * group;
-        rpp::wait();
-        if (number + 1 < total)
-            rpp::transfer(number & 1 ? s.first : s.second, from, s.tile * group);
-        else if (s.next_count > 0)
-            rpp::transfer(s.next_to, s.next_from, s.next_count);
-        const word *here = number & 1 ? s.second : s.first;
-#pragma unroll 1
-        for (int g = 0; g < s.tile; g += parts, here += group * parts, x += step * parts, sums += parts) {
-            float sum = Q::template sums<X> ? sums[part] : 0.0f;
-#pragma unroll
-            for (int m = 0; m < MATRICES; m++)
-                y[m] += Q::group(here + m * row + (part * group + threadIdx.x), width, x + part * step, sum);
-        }
-    }
-}
-
-// Sums over the parts of a block, in order.
+// Sums over the parts of the block, in order.
 template <int MATRICES> static __device__ __forceinline__ void join(float *y, float *place) {
     int width = blockDim.x, parts = blockDim.z;
     if (parts == 1) return;
+    __syncthreads();
 #pragma unroll
     for (int m = 0; m < MATRICES; m++) place[(threadIdx.z * MATRICES + m) * width + threadIdx.x] = y[m];
     __syncthreads();
@@ -188,51 +185,109 @@ static __device__ __forceinline__ float silu(word x, const word *table) { return
 static __device__ __forceinline__ float as(float x, float) { return x; }
 static __device__ __forceinline__ word as(float x, word) { return rounded(x); }
 
-template <class Q, class T>
-static __device__ __forceinline__ void product(const Stream &s, const T *x, int x_step, T *y, int y_step, int outputs,
-                                               const float *bias, const T *residual) {
-    float sum[1] = {0};
-    stream<Q, 1>(s, x, x_step, sum);
-    join<1>(sum, shared + s.groups);
-    int output = blockIdx.x * blockDim.x + threadIdx.x, place = (output >> 5) * y_step + (output & 31);
-    if (threadIdx.z || output >= outputs) return;
-    if (bias) sum[0] += bias[output];
-    if (residual) sum[0] += value(residual[place]);
-    put(y + place, sum[0]);
+// Products of all panels; `finish(output, sums)` gets those of an output, one for each of the matrices whose rows alternate.
+template <class Q, int MATRICES, class X, class F>
+static __device__ __forceinline__ void stream(const Stream &s, const X *x, int step, F finish) {
+    int width = blockDim.x, parts = blockDim.z, part = threadIdx.z, row = width * Q::words, group = row * MATRICES;
+    int whole = s.chunk == s.groups, output = threadIdx.x;
+    int panels = min(s.together, s.panels), size = panels * s.chunk, left = s.panels * s.groups;  // left to ask for
+    const word *from = s.weights;
+    word *here = s.first, *there = s.second;
+    if (!s.fetched) rpp::transfer(here, from, size * group);
+    if (Q::template sums<X>) add_up(x, step, shared, s.groups);
+    float y[MATRICES] = {};
+    int at = 0;  // group of k
+#pragma unroll 1
+    for (int done = 0; done < s.panels;) {
+        from += size * group;
+        left -= size;
+        int now = panels, chunk = min(s.chunk, s.groups - at);
+        panels = whole ? min(s.together, s.panels - done - now) : 1;
+        int following = s.groups - at - chunk;
+        size = whole ? panels * s.groups : min(s.chunk, following ? following : left);
+        rpp::wait();
+        if (left)
+            rpp::transfer(there, from, size * group);
+        else if (s.next_count > 0)
+            rpp::transfer(s.next_to, s.next_from, s.next_count);
+        const word *tile = here;
+#pragma unroll 1
+        for (int panel = 0; panel < now; panel++) {
+            const float *sums = shared + at;
+            const X *in = x + at * step;
+#pragma unroll 1
+            for (int g = 0; g < chunk; g += parts, tile += group * parts, in += step * parts, sums += parts) {
+                float sum = Q::template sums<X> ? sums[part] : 0.0f;
+#pragma unroll
+                for (int m = 0; m < MATRICES; m++)
+                    y[m] += Q::group(tile + m * row + (part * group + threadIdx.x), width, in + part * step, sum);
+            }
+            at += chunk;
+            if (at == s.groups) {
+                join<MATRICES>(y, shared + s.groups);
+                finish(output, y);
+                for (int m = 0; m < MATRICES; m++) y[m] = 0;
+                output += width;
+                at = 0;
+                done++;
+            }
+        }
+        word *other = here;
+        here = there;
+        there = other;
+    }
+}
+
+template <class Q, class T, class U>
+static __device__ __forceinline__ void product(const Stream &s, const T *x, int x_step, U *y, int y_step, int outputs,
+                                               const float *bias, const U *residual) {
+    stream<Q, 1>(s, x, x_step, [=](int output, const float *sums) {
+        int place = (output >> 5) * y_step + (output & 31);
+        float sum = sums[0];
+        if (threadIdx.z || output >= outputs) return;
+        if (bias) sum += bias[output];
+        if (residual) sum += value(residual[place]);
+        put(y + place, sum);
+    });
 }
 
 // silu(G x) * (U x), rows of G and U in turn.
 template <class Q, class T>
 static __device__ __forceinline__ void gated(const Stream &s, const T *x, int x_step, T *y, int y_step, int outputs,
                                              const word *table) {
-    float sum[2] = {0, 0};
-    stream<Q, 2>(s, x, x_step, sum);
-    join<2>(sum, shared + s.groups);
-    int output = blockIdx.x * blockDim.x + threadIdx.x;
-    if (threadIdx.z || output >= outputs) return;
-    put(y + ((output >> 5) * y_step + (output & 31)), silu(as(sum[0], T()), table) * sum[1]);
+    stream<Q, 2>(s, x, x_step, [=](int output, const float *sums) {
+        if (threadIdx.z || output >= outputs) return;
+        put(y + ((output >> 5) * y_step + (output & 31)), silu(as(sums[0], T()), table) * sums[1]);
+    });
 }
 
 #define STREAM                                                                                                         \
     const word *weights, word *first, word *second, int fetched, word *next_to, const word *next_from, int next_count, \
-        int groups, int tile, int tiles
-#define GEMV(NAME, Q, T)                                                                                               \
-    extern "C" __global__ void NAME(STREAM, const T *x, int x_step, T *y, int y_step, int outputs, const float *bias,  \
-                                    const T *residual) {                                                               \
-        Stream s = {weights, first, second, fetched, next_to, next_from, next_count, groups, tile, tiles};             \
-        product<Q, T>(s, x, x_step, y, y_step, outputs, bias, residual);                                               \
-    }                                                                                                                  \
+        int groups, int panels, int chunk, int together
+#define PRODUCT(NAME, Q, T, U)                                                                                         \
+    extern "C" __global__ void NAME(STREAM, const T *x, int x_step, U *y, int y_step, int outputs, const float *bias,  \
+                                    const U *residual) {                                                               \
+        Stream s = {weights,    first,  second, fetched, next_to, next_from,                                           \
+                    next_count, groups, panels, chunk,   together};                                                    \
+        product<Q>(s, x, x_step, y, y_step, outputs, bias, residual);                                                  \
+    }
+#define GATED(NAME, Q, T)                                                                                              \
     extern "C" __global__ void gated_##NAME(STREAM, const T *x, int x_step, T *y, int y_step, int outputs,             \
                                             const word *table) {                                                       \
-        Stream s = {weights, first, second, fetched, next_to, next_from, next_count, groups, tile, tiles};             \
-        gated<Q, T>(s, x, x_step, y, y_step, outputs, table);                                                          \
+        Stream s = {weights,    first,  second, fetched, next_to, next_from,                                           \
+                    next_count, groups, panels, chunk,   together};                                                    \
+        gated<Q>(s, x, x_step, y, y_step, outputs, table);                                                             \
     }
+#define GEMV(NAME, Q)                                                                                                  \
+    PRODUCT(NAME##_bf16, Q, word, word)                                                                                \
+    PRODUCT(NAME##_f32, Q, float, float)                                                                               \
+    PRODUCT(NAME##_bf16_f32, Q, word, float)                                                                           \
+    GATED(NAME##_bf16, Q, word)                                                                                        \
+    GATED(NAME##_f32, Q, float)
 
-GEMV(q4_0_bf16, Q4_0, word)
-GEMV(q4_1_bf16, Q4_1, word)
-GEMV(q8_0_bf16, Q8_0, word)
-GEMV(bf16_bf16, Plain, word)
-GEMV(q4_0_f32, Q4_0, float)
-GEMV(q4_1_f32, Q4_1, float)
-GEMV(q8_0_f32, Q8_0, float)
-GEMV(bf16_f32, Plain, float)
+GEMV(q4_0, Q4_0)
+GEMV(q4_1, Q4_1)
+GEMV(q8_0, Q8_0)
+GEMV(bf16, Plain<Bf16>)
+GEMV(f16, Plain<F16>)
+GEMV(f32, Plain<F32>)

@@ -127,7 +127,7 @@ class Splitter:
     def _planes(self, lane: Poly, instr: Instr) -> tuple[Value, ...] | None:
         """The strides of an address that is the same along rows, as the port takes them."""
         block = self.cfg.definitions[instr]
-        planes = self.layout.planes(lane)
+        planes = self.layout.planes(lane, self._is_short)
         if planes is None or any(self._differs(leaf, block) for stride in planes for leaf in stride.leaves()):
             return None
         return tuple(self._scalar(stride, (block, self._index[instr] - 1)) for stride in planes)
@@ -207,7 +207,7 @@ class Splitter:
         masked = self._is_masked(block)
         size = access_bytes(instr)
         if near and not (masked and instr.effect is not Effect.LOAD) and instr.effect is not Effect.ATOMIC:
-            rows = self.layout.rows(lane, size)
+            rows = self.layout.rows(lane, size, self._is_short)
             if rows is not None and not any(self._differs(leaf, block) for stride in rows for leaf in stride.leaves()):
                 at = (block, self._index[instr] - 1)
                 return None, 0, False, tuple(self._scalar(stride, at) for stride in rows)
@@ -223,6 +223,11 @@ class Splitter:
         """How often two divides all factors."""
         common = gcd(*poly.terms.values())
         return (common & -common).bit_length() - 1
+
+    def _is_short(self, poly: Poly) -> bool:
+        """Whether a value is seen to have 16 bits."""
+        reach = self._bounds(poly)
+        return reach.low >= 0 and reach.high < _SIXTEEN
 
     def _bounds(self, poly: Poly) -> Interval:
         low = high = 0

@@ -7,6 +7,7 @@ polynomials are named after that: `x`, `y`, `z`, `s` (the number of the merged b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 from openrpp.codegen.card.polynomials import Poly
@@ -69,10 +70,11 @@ class Layout:
         other = self.counted(poly)
         return other if len(other.terms) <= len(poly.terms) else poly
 
-    def rows(self, lane: Poly, size: int) -> tuple[Poly, ...] | None:
+    def rows(self, lane: Poly, size: int, is_short: Callable[[Poly], bool]) -> tuple[Poly, ...] | None:
         """Strides (y, z) in elements of `size` bytes where the elements of a row are neighbours; () where all are.
 
-        None where the sequential port cannot count the addresses.
+        `is_short` says of a stride that it has 16 bits, as that of rows must. None where the sequential port cannot
+        count the addresses.
         """
         if size not in (2, 4) or (size == 4 and not self.wide):
             return None
@@ -85,25 +87,25 @@ class Layout:
             return None
         if any(factor % size for step in steps[1:] for factor in step.terms.values()):
             return None
-        return self._outer([step.divided(size) for step in steps[1:]])
+        return self._outer([step.divided(size) for step in steps[1:]], is_short)
 
-    def planes(self, lane: Poly) -> tuple[Poly, ...] | None:
+    def planes(self, lane: Poly, is_short: Callable[[Poly], bool]) -> tuple[Poly, ...] | None:
         """Strides (y, z) in bytes where all lanes of a row have one address; None where they do not."""
         if self.extents[0] % WARP:
             return None
         steps = self._steps(lane)
         if steps is None or not steps[0].same(Poly.number(0)):
             return None
-        return self._outer(steps[1:])
+        return self._outer(steps[1:], is_short)
 
-    def _outer(self, steps: list[Poly]) -> tuple[Poly, ...] | None:
+    def _outer(self, steps: list[Poly], is_short: Callable[[Poly], bool]) -> tuple[Poly, ...] | None:
         """Strides of rows and planes of the card's block, from those along y, z and of merged blocks."""
         none = Poly.number(0)
         y, z, s = steps
         outer = [step for step, extent in zip((y, z, s), self.extents[1:], strict=True) if extent > 1]
         if len(outer) < 2:
             return none, outer[0] if outer else none
-        if not y.is_number or not 0 <= y.constant < 1 << 16:
+        if not is_short(y):
             return None
         if self.extents[2] > 1 and self.extents[3] > 1:
             return (y, z) if s.same(z.scaled(self.extents[2])) else None

@@ -21,6 +21,7 @@ from openrpp.codegen.card.flow import Demoted, Flow, Irreducible, Item, NotForSe
 from openrpp.codegen.card.footprints import uses_of
 from openrpp.codegen.card.fuse import with_loads
 from openrpp.codegen.card.kept import Kept, granted, wishes
+from openrpp.codegen.card.late import computed_late
 from openrpp.codegen.card.liveness import Liveness
 from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, least_words, loop_sizes
@@ -202,6 +203,7 @@ def _optimised(
     lanes_only: set[Value] = set()
     narrow(kernel, block)
     splits = split_addresses(kernel, block, places)
+    computed_late(kernel, splits)
     origins, short = _origins(kernel, places), short_values(kernel, block)
     threads = block[0] * block[1] * block[2] * kernel.merge
     while True:

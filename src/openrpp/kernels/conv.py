@@ -21,6 +21,9 @@ from openrpp.kernels.slabs import BYTES, SLAB, Slabs, bf16
 from openrpp.kernels.window import Tiling, Window, tiling
 
 EIGHT: Final = 8
+NARROW: Final = (1, 2, 3, 4, 6)
+"""Eights of values in a row of taps that kernels for images of few channels are there for."""
+_LONGEST: Final = 255
 
 
 def convolution(
@@ -46,23 +49,24 @@ def convolution(
     Raises ValueError for tensors that do not go together.
     """
     window.check(x, y)
-    _check(x, y, activation, table, residual)
+    _check(x, y, window, activation, table, residual)
     walk, tiles = _walk(x, y, window), tiling(y.width, y.height)
-    lanes = edges(y, activation, residual, tail)
     kind = "" if residual is None else "_first" if residual_first else "_last"
-    fast = _fast(x, window, walk, lanes, kind)
-    stem, source = ("conv", "conv") if x.element == "bf16" else ("conv", "conv_f32")
+    source, name = ("conv_f32", "conv") if x.element == "f32" else ("conv", _kernel(x, window, walk, kind))
+    whole = source == "conv" and name != "conv"
+    row_step = walk.row if whole else walk.row - walk.taps * walk.tap_step
     arguments: list[Argument] = [x.start, At(weights), y.start, *_tables(y, residual, table)]
-    arguments += [walk.start, walk.y_step, walk.fast_row if fast else walk.row_step, walk.slab_step, walk.full]
-    arguments += [walk.panel]
-    if not fast:
-        arguments += [walk.x_step, walk.rows, walk.taps, walk.tap_step, walk.partial, walk.to_first, walk.to_second]
-        arguments += lanes
-    arguments += results(y, tiles, activation, residual)
+    arguments += [walk.start, walk.x_step, walk.y_step, walk.rows]
+    if not name.startswith("narrow"):
+        arguments += [walk.taps, walk.tap_step]
+    arguments += [row_step]
+    if not name.startswith("narrow"):
+        arguments += [walk.slab_step, walk.full, walk.partial, walk.to_first, walk.to_second]
+    arguments += [walk.panel, *edges(y, activation, residual, tail), *results(y, tiles, activation, residual)]
     macs = y.channels * y.height * y.width * x.channels * window.kernel[0] * window.kernel[1]
     return [
         Launch(
-            f"{source}/{fast or stem}{kind}_{x.element}",
+            f"{source}/{name}{kind}_{x.element}",
             tiles.grid(y.slabs),
             tiles.block,
             tuple(arguments),
@@ -118,7 +122,7 @@ class _Walk:
     y_step: int
     rows: int
     taps: int
-    row_step: int
+    row: int
     tap_step: int
     slab_step: int
     full: int
@@ -126,7 +130,6 @@ class _Walk:
     to_first: int
     to_second: int
     panel: int
-    fast_row: int
     head: int
     tail: int
     lead: int
@@ -148,7 +151,7 @@ def _walk(x: Slabs, y: Slabs, window: Window) -> _Walk:
         y_step=window.stride[0] * x.pitch * SLAB,
         rows=rows,
         taps=taps,
-        row_step=row - taps * tap,
+        row=row,
         tap_step=tap,
         slab_step=x.plane - rows * row,
         full=full,
@@ -156,7 +159,6 @@ def _walk(x: Slabs, y: Slabs, window: Window) -> _Walk:
         to_first=0 if tail else back if head else 0,
         to_second=turned,
         panel=_panel(x, rows * taps * eights),
-        fast_row=row,
         head=head,
         tail=tail,
         lead=0,
@@ -182,7 +184,7 @@ def _narrow(x: Slabs, y: Slabs, window: Window) -> _Walk:
         y_step=window.stride[0] * row,
         rows=rows,
         taps=eights // group,
-        row_step=row - eights * EIGHT,
+        row=row,
         tap_step=group * EIGHT,
         slab_step=0,
         full=int(group == 4),
@@ -190,7 +192,6 @@ def _narrow(x: Slabs, y: Slabs, window: Window) -> _Walk:
         to_first=0,
         to_second=0,
         panel=_panel(x, rows * eights),
-        fast_row=row,
         head=0,
         tail=0,
         lead=lead,
@@ -266,23 +267,25 @@ def edges(y: Slabs, activation: Activation, residual: Slabs | None, tail: bool) 
     return [(1 if y.first else 0) | (2 if last < SLAB and not clean else 0), y.first, last, int(tail)]
 
 
-def _fast(x: Slabs, window: Window, walk: _Walk, lanes: list[Argument], kind: str) -> str:
-    """The kernel for whole slabs, "" where it does not do."""
-    if x.element != "bf16" or x.lanes < SLAB or walk.partial or lanes[0] or window.dilation != (1, 1):
-        return ""
-    step = window.stride[1]
-    if window.kernel == (1, 1) and step == 1:
+def _kernel(x: Slabs, window: Window, walk: _Walk, kind: str) -> str:
+    """The kernel of bfloat16 that knows most of a window."""
+    if x.lanes < SLAB:
+        eights = walk.taps * walk.tap_step // EIGHT
+        return f"narrow{eights}" if eights in NARROW and not kind else "conv"
+    if window.kernel == (1, 1):
         return "conv1"
-    if window.kernel == (3, 3) and (step == 1 or (step == 2 and not kind)):
-        return "conv3" if step == 1 else "conv3s2"
-    return ""
+    return "conv3" if window.kernel[1] == 3 and window.dilation[1] == 1 else "conv"
 
 
-def _check(x: Slabs, y: Slabs, activation: Activation, table: Region | None, residual: Slabs | None) -> None:
+def _check(
+    x: Slabs, y: Slabs, window: Window, activation: Activation, table: Region | None, residual: Slabs | None
+) -> None:
     if x.element != y.element or y.lanes != SLAB:
         raise ValueError(f"a convolution from {x.element} to {y.element} with {y.lanes} lanes is not there")
     if x.lanes < SLAB and (x.channels > x.lanes or x.first):
         raise ValueError(f"{x.channels} channels do not fit {x.lanes} lanes")
+    if window.stride[1] * x.lanes > _LONGEST:
+        raise ValueError(f"a stride of {window.stride[1]} is more than {_LONGEST // x.lanes}")
     if activation.needs_table(y.element) and table is None:
         raise ValueError(f"{activation.function} of bf16 needs its table")
     if residual is not None:

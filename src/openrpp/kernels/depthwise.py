@@ -1,6 +1,6 @@
 """Depthwise convolutions of slabs: a window per channel, bias and activation in one launch.
 
-Weights lie in SRAM, packed by `pack_weights`: for each slab of the result 32 biases as in `conv`, then the taps, 32 each.
+Weights lie in SRAM, packed by `pack_weights`: for each slab of the result 32 biases as in `conv`, then taps of 32.
 """
 
 from __future__ import annotations

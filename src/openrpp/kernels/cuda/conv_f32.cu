@@ -42,8 +42,8 @@ static __device__ __forceinline__ void convolved(const float *x, const float *w,
 
 #define CONVOLUTION(NAME, RESIDUAL)                                                                                    \
     extern "C" __global__ void NAME(const float *x, const float *w, float *y, const float *residual, int start,       \
-                                    int y_step, int row_step, int slab_step, int full, int panel, int x_step,          \
-                                    int rows, int taps, int tap_step, int partial, int to_first, int to_second,        \
+                                    int x_step, int y_step, int rows, int taps, int tap_step, int row_step,            \
+                                    int slab_step, int full, int partial, int to_first, int to_second, int panel,      \
                                     int edges, int first, int last, int beyond, int pitch, int plane, int y_start,     \
                                     int step_x, int step_y, int residual_pitch, int residual_plane, int function,      \
                                     float low, float high, int border, int height, int width, int turns,               \

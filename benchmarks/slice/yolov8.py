@@ -26,7 +26,7 @@ DEPTH = 1 / 3
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution: channels, taps along an axis, stride, pixels of the result's edge; a head's last one has no SiLU."""
+    """A convolution: channels, taps along an axis, stride, pixels of the result's edge; a head's last has no SiLU."""
 
     name: str
     inputs: int

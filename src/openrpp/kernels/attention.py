@@ -211,8 +211,9 @@ def _split(heads: Heads, cache: Cache) -> _Split:
 
 
 def room(cache: Cache) -> int:
-    """Bytes of SRAM that `decode` and `prefill` need for tiles. Raises ValueError where a head's do not fit."""
-    return _split(cache.heads, cache).heads * (cache.context // SLAB) * cache.heads.tile * BYTES[cache.element]
+    """Bytes of SRAM that `decode` needs for tiles. Raises ValueError where a head's do not fit."""
+    split = _split(cache.heads, cache)
+    return split.heads * (cache.context // SLAB) * cache.heads.tile * BYTES[cache.element]
 
 
 def used(cache: Cache, position: int) -> int:

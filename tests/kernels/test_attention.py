@@ -71,7 +71,7 @@ def generated(
     q, k, v = split(heads, element)
     out = tokens("out", heads.queries * heads.size, 1, element)
     cache = Cache(Region("cache", Cache.bytes(heads, context, element), "ddr"), heads, context, element)
-    tiles = Region("tiles", room(cache), "sram")
+    tiles = Region("tiles", max(room(cache), 32), "sram")
     angles = np.outer(np.arange(context), 1e4 ** (-np.arange(heads.size // 2) / (heads.size // 2)))
     rope = Rope(Region("rope", 4 * context * heads.size, "ddr"), interleaved)
     placed.write(rope.table, table(np.cos(angles), np.sin(angles)))

@@ -159,7 +159,7 @@ def decode(
     return [
         Launch(
             f"attention/decode_{cache.element}",
-            grid=(heads.keys // split.heads, 1, 1),
+            grid=(1, 1, 1),
             block=(SLAB, split.heads, split.parts),
             arguments=arguments,
             reads=tuple(dict.fromkeys(read)),

@@ -33,8 +33,8 @@ template <bool SUM> static __device__ __forceinline__ float met(float own, unsig
 // own do what the last one does.
 template <class T>
 static __device__ __forceinline__ void enter(const T *q, const T *k, const T *v, const float *table, int plane,
-                                             int size, int group, int interleaved, int slot, T *last, T *query) {
-    int first = blockIdx.x * blockDim.y + threadIdx.y;
+                                             int size, int group, int interleaved, int begin, int slot, T *last, T *query) {
+    int first = begin + threadIdx.y;
     int d = min((int)(threadIdx.z * 32 + threadIdx.x), size - 1);
 #pragma unroll 1
     for (int i = 0; i < group; i++, query += size)
@@ -108,10 +108,10 @@ template <class T>
 static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v, T *out, T *cache, T *tiles,
                                               const float *table, int plane, int out_plane, int position, int size,
                                               unsigned tile, unsigned pitch, int group, int fetched, int interleaved,
-                                              float scale, Room room, Next next) {
+                                              float scale, Room room, Next next, unsigned begin, bool is_last) {
     int heads = blockDim.y, used = ((unsigned)position >> 5) + 1, chunks = (size + 31) >> 5;
     unsigned share = heads * tile;
-    T *home = cache + blockIdx.x * share;
+    T *home = cache + begin * tile;
     if (!fetched) {
         if (share == pitch) rpp::transfer(tiles, home, used * share);
         else
@@ -120,7 +120,7 @@ static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v
     if (interleaved >= 0) rpp::stage_in(at<float>(0), table + (unsigned)position * size, size);
     rpp::wait();
     T *mine = tiles + threadIdx.y * tile, *query = at<T>(room.query) + threadIdx.y * group * size;
-    enter(q, k, v, at<float>(0), plane, size, group, interleaved, position & 31, mine + (used - 1) * share, query);
+    enter(q, k, v, at<float>(0), plane, size, group, interleaved, begin, position & 31, mine + (used - 1) * share, query);
     __syncthreads();
     rpp::transfer(home + (used - 1) * pitch, tiles + (used - 1) * share, share);
 
@@ -129,7 +129,7 @@ static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v
 #pragma unroll 1
     for (int i = 0; i < group; i++, query += size) {
         float most = score(query, mine, scores, used, share, size, position, scale);
-        if (next.words && i == group - 1 && blockIdx.x == gridDim.x - 1) rpp::prefetch(next.to, next.from, next.words);
+        if (next.words && i == group - 1 && is_last) rpp::prefetch(next.to, next.from, next.words);
         most = met<false>(most, room.meeting, room.columns);
         float total = met<true>(power(scores, powers, used, most), room.meeting, room.columns);
         float *parts = at<float>(room.meeting) + threadIdx.y * 32 + threadIdx.x;
@@ -143,10 +143,23 @@ static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v
         float found = 0;
 #pragma unroll 1
         for (int part = 0; part < (int)blockDim.z; part++) found += column[part * chunks * heads * 32];
-        int head = (blockIdx.x * heads + threadIdx.y) * group + i;
+        int head = (begin + threadIdx.y) * group + i;
         put(out + channel(head * size + d, out_plane), found * inverse(total));
         __syncthreads();
     }
+}
+
+// As many key heads at a time as the block has.
+template <class T>
+static __device__ __forceinline__ void decode(const T *q, const T *k, const T *v, T *out, T *cache, T *tiles,
+                                              const float *table, int plane, int out_plane, int position, int size,
+                                              unsigned tile, unsigned pitch, int group, int fetched, int interleaved,
+                                              float scale, Room room, Next next) {
+    unsigned share = blockDim.y * tile;
+#pragma unroll 1
+    for (unsigned head = 0, at = 0; at < pitch; head += blockDim.y, at += share)
+        attend(q, k, v, out, cache, tiles, table, plane, out_plane, position, size, tile, pitch, group, fetched,
+               interleaved, scale, room, next, head, at + share == pitch);
 }
 
 #define DECODE(NAME, T)                                                                                                \
@@ -156,7 +169,7 @@ static __device__ __forceinline__ void attend(const T *q, const T *k, const T *v
                                              float scale, unsigned scores, unsigned powers, unsigned meeting,          \
                                              unsigned columns, unsigned query, unsigned keys, word *next_to,           \
                                              const word *next_from, unsigned next_words) {                             \
-        attend(q, k, v, out, cache, tiles, table, plane, out_plane, position, size, tile, pitch, group, fetched,       \
+        decode(q, k, v, out, cache, tiles, table, plane, out_plane, position, size, tile, pitch, group, fetched,       \
                interleaved, scale, Room{scores, powers, meeting, columns, query, keys},                                \
                Next{next_to, next_from, next_words});                                                                  \
     }

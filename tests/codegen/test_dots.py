@@ -203,3 +203,16 @@ def test_amx_is_chosen_where_the_host_has_it() -> None:
     assert choose(frozenset(features), "x86_64").name == "avx512"
     assert choose(frozenset({*features, "amx-bf16"}), "x86_64").name == "avx512"
     assert choose(frozenset({*features, "amx-bf16", "amx-tile"}), "x86_64").name == "amx"
+    assert choose(frozenset({*features, "avx512bf16"}), "x86_64").name == "avx512-bf16"
+    assert choose(frozenset({*features, "avx512bf16", "amx-bf16", "amx-tile"}), "x86_64").name == "amx"
+
+
+@pytest.mark.parametrize(("block", "rows"), [((32, 40, 5), 8), ((16, 16, 1), 16), ((8, 32, 1), 0), ((64, 2, 1), 2)])
+def test_rows_of_threads_share_factors_by_pairs(block: tuple[int, int, int], rows: int) -> None:
+    program, tier = DotProgram(1, block=block), TIERS["avx512-bf16"]
+    module = parse_module(program.text())
+    kernel = module.kernels[NAME]
+    geometry = partition(block, group_lanes(kernel, block, tier))
+    text = translate(module, kernel, geometry, tier, Options()).text
+    assert geometry.rows == rows or not rows
+    assert ("dpbf16ps" in text) == bool(rows)

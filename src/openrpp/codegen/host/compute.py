@@ -9,11 +9,12 @@ from openrpp.codegen.host.analysis import Analysis
 from openrpp.codegen.host.frame import Frame
 from openrpp.codegen.host.ops import ELEMENTWISE
 from openrpp.codegen.host.ops.convert import WINDOWS
+from openrpp.codegen.host.pairs import Pairs
 from openrpp.codegen.host.pieces import Piece
 from openrpp.codegen.host.shape import Shape
 from openrpp.codegen.host.sides import Sites
 from openrpp.codegen.host.tiers import Tier
-from openrpp.codegen.host.tiles import Machine, Tiles
+from openrpp.codegen.host.tiles import Machine
 from openrpp.codegen.host.watch import Watch
 from openrpp.codegen.host.writer import Writer, scalar_type, vector
 from openrpp.kir.ir import Constant, Instr, Value
@@ -22,7 +23,7 @@ from openrpp.kir.ops.memory import TRANSFERS
 from openrpp.kir.types import Space
 
 
-class Computing(Watch, Tiles):
+class Computing(Watch, Pairs):
     """Emission of instructions of a piece."""
 
     def __init__(
@@ -41,6 +42,7 @@ class Computing(Watch, Tiles):
         self.guesses = {}
         self.machine: Machine | None = None
         self.pending, self.uses_tiles = list[Instr](), False
+        self.known_sums = {}
 
     @property
     def mask_type(self) -> str:

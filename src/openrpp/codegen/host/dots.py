@@ -117,7 +117,7 @@ class Dots(JointLoads):
         halves = pair(Lanes(writer, count, self.tier), self.packed_rows(words))
         for slot, half in zip(slots, halves, strict=True):
             writer.do(f"store <{count} x float> {half}, ptr {slot}, align 64")
-        return [self._hidden(slot) for slot in slots]
+        return [self.hidden(slot) for slot in slots]
 
     def _terms_of(self, places: list[str], row: int) -> list[str]:
         """The eight terms of a row as <columns x float>."""
@@ -127,6 +127,6 @@ class Dots(JointLoads):
             terms.append(self.lanes_of(self.geometry.columns, "float", self.writer.load("float", at)))
         return terms
 
-    def _hidden(self, pointer: str) -> str:
+    def hidden(self, pointer: str) -> str:
         """A pointer through which LLVM does not see what was stored, so that it loads."""
         return self.writer(f'call ptr asm sideeffect "", "=r,0,~{{memory}}"(ptr {pointer})')

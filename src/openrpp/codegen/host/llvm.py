@@ -42,7 +42,7 @@ def host_tier() -> Tier:
 
 def is_runnable(tier: Tier) -> bool:
     """Whether this host can run code of a tier."""
-    order = {"sse": 0, "avx2": 1, "amx-emulated": 1, "avx512": 2, "amx": 3}
+    order = {"sse": 0, "avx2": 1, "amx-emulated": 1, "avx512": 2, "avx512-bf16": 3, "amx": 4}
     best = host_tier()
     return tier == best or (tier.name in order and best.name in order and order[tier.name] <= order[best.name])
 
@@ -64,7 +64,7 @@ def _machine(tier: Tier) -> Any:
 
 def _cpu(tier: Tier) -> str:
     """The CPU to tune for."""
-    is_own = tier is host_tier() and tier.name in ("avx512", "amx")
+    is_own = tier is host_tier() and tier.name in ("avx512", "avx512-bf16", "amx")
     return cast(str, _binding().get_host_cpu_name()) if is_own else tier.cpu
 
 

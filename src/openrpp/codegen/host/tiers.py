@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Tier:
     """A host tier. `lanes` is the group size that suits its registers: so many, of so many floats each.
 
-    `tiles` says how dots of bf16 values are done on tiles: "amx", "emulated" or "" (not at all).
+    `tiles` says how dots of bf16 values are done together: on tiles, "amx" or "emulated"; by "pairs", with VDPBF16PS;
+    or "", one by one.
     """
 
     name: str
@@ -33,6 +34,7 @@ TIERS = {
     tier.name: tier
     for tier in (
         Tier("amx", _X86, "x86-64-v4", _AMX, 64, True, True, 32, 16, "amx"),
+        Tier("avx512-bf16", _X86, "x86-64-v4", _AVX512 + ",+avx512bf16", 64, True, True, 32, 16, "pairs"),
         Tier("avx512", _X86, "x86-64-v4", _AVX512, 64, True, True, 32, 16),
         Tier("avx2", _X86, "x86-64-v3", _AVX2, 32, True, True, 16, 8),
         # For tests, on hosts without AMX.
@@ -50,6 +52,8 @@ def choose(features: frozenset[str], machine: str) -> Tier:
         return TIERS["neon"]
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl", "amx-tile", "amx-bf16"} <= features:
         return TIERS["amx"]
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512bf16"} <= features:
+        return TIERS["avx512-bf16"]
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= features:
         return TIERS["avx512"]
     if {"avx2", "fma", "f16c"} <= features:

@@ -28,7 +28,7 @@ SUMS, ROWS, COLUMNS = (0, 1, 2, 3), (4, 5), (6, 7)
 EDGE = 16
 """Rows of a tile, and columns of float32 sums."""
 _LEAST_FACTOR, _END_FACTOR = 0x2400, 0x5F00  # 2^-55 and 2^63 as bf16
-_LEAST_SUM = 0x0C00_0000  # 2^-103 as float32
+LEAST_SUM = 0x0C00_0000  # 2^-103 as float32
 _GROUP = 256
 _LEAST_ROWS, _LEAST_COLUMNS = 4, 8
 
@@ -79,7 +79,7 @@ def group_lanes(kernel: Kernel, block: Triple, tier: Tier) -> int:
     """The largest group of a kernel: more than usual where that fills tiles, or where rows share what columns load."""
     if not uses_dots(kernel):
         return tier.lanes
-    if tier.tiles:
+    if tier.tiles in ("amx", "emulated"):
         return _GROUP if suits_tiles(partition(block, _GROUP)) else tier.lanes
     # Half of the registers hold sums; the factors of a column are then made once for as many rows as can be.
     lanes = tier.registers // 2 * tier.floats // max(_sums(kernel), 1)
@@ -136,7 +136,7 @@ class Tiles(Dots):
         dots, self.pending = self.pending, []
         if not dots:
             return
-        chains, steps = self._chains(dots)
+        chains, steps = self.chains(dots)
         starts = [chain[0].operands[2 * WORDS] for chain in chains]
         sums = [self.writer.alloca(f"<{self.geometry.lanes} x float>", 64) for _ in chains]
         factors: Places = {}
@@ -163,7 +163,8 @@ class Tiles(Dots):
             self.define(chain[-1], self.writer(f"load {kind}, ptr {place}, align 64"))
         self.uses_tiles = True
 
-    def _chains(self, dots: list[Instr]) -> tuple[list[list[Instr]], list[Step]]:
+    def chains(self, dots: list[Instr]) -> tuple[list[list[Instr]], list[Step]]:
+        """Dots that go on with each other's sums, and all dots in order."""
         chains: list[list[Instr]] = []
         steps: list[Step] = []
         last: dict[Value, int] = {}
@@ -181,16 +182,16 @@ class Tiles(Dots):
     def _begin_chain(self, start: Value, place: str) -> str:
         """Store the sums that a chain starts from; gives whether they suit tiles ("" for zeros)."""
         lanes = self.lanes(2)
-        text = self._defined(lanes.type("float"), self.at(start, 2))
+        text = self.defined(lanes.type("float"), self.at(start, 2))
         self.writer.do(f"store {lanes.type('float')} {text}, ptr {place}, align 64")
-        if _is_zero(start):
+        if is_zero(start):
             return ""
         bits = lanes.cast("bitcast", "float", text, "i32")
         size = lanes.binary("and", "i32", bits, lanes.constant("i32", 0x7FFF_FFFF))
         moved = lanes.binary("add", "i32", size, lanes.constant("i32", -1))  # zeros become large
-        return self.all(lanes.compare("icmp uge", "i32", moved, lanes.constant("i32", _LEAST_SUM - 1)))
+        return self.all(lanes.compare("icmp uge", "i32", moved, lanes.constant("i32", LEAST_SUM - 1)))
 
-    def _defined(self, kind: str, text: str) -> str:
+    def defined(self, kind: str, text: str) -> str:
         """A value that may be looked at in lanes that are not active."""
         return self.writer(f"freeze {kind} {text}") if self.mask is not None else text
 
@@ -206,13 +207,14 @@ class Tiles(Dots):
                 count = self.geometry.rows * WORDS if is_rows else self.geometry.columns
                 places[key] = writer.alloca(f"[{count * len(texts)} x i32]", 64)
                 for index, text in enumerate(texts):
-                    given = self._defined(f"<{count} x i32>", text)
+                    given = self.defined(f"<{count} x i32>", text)
                     at = writer.byte(places[key], index * count * 4)
                     writer.do(f"store <{count} x i32> {given}, ptr {at}, align {min(64, count * 4)}")
-                    self._note(given, count, least, most)
-        return [item for count in least for item in self._suit(count, least[count], most[count])]
+                    self.note(given, count, least, most)
+        return [item for count in least for item in self.suit(count, least[count], most[count])]
 
-    def _note(self, text: str, count: int, least: dict[int, str], most: dict[int, str]) -> None:
+    def note(self, text: str, count: int, least: dict[int, str], most: dict[int, str]) -> None:
+        """Take words of factors into what is the least and the most of all, by their number."""
         writer, kind = self.writer, f"<{2 * count} x i16>"
         halves = writer(f"bitcast <{count} x i32> {text} to {kind}")
         size = writer(f"and {kind} {halves}, splat (i16 32767)")
@@ -222,7 +224,8 @@ class Tiles(Dots):
                 item = writer.call(kind, f"llvm.{name}.v{2 * count}i16", f"{kind} {kept[count]}", f"{kind} {item}")
             kept[count] = item
 
-    def _suit(self, count: int, least: str, most: str) -> list[str]:
+    def suit(self, count: int, least: str, most: str) -> list[str]:
+        """Whether the least and the most suit."""
         writer, kind, whole = self.writer, f"<{2 * count} x i16>", f"i{2 * count}"
         tests = (f"icmp uge {kind} {least}, splat (i16 {_LEAST_FACTOR - 1})",)
         tests += (f"icmp ult {kind} {most}, splat (i16 {_END_FACTOR})",)
@@ -239,7 +242,7 @@ class Tiles(Dots):
                 held = {True: _Held(ROWS), False: _Held(COLUMNS)}
                 places = {chain: writer.byte(sums[chain], 4 * (row * columns + column)) for chain in chains}
                 for chain in chains:
-                    if _is_zero(starts[chain]):
+                    if is_zero(starts[chain]):
                         self.machine.zero(writer, chain - first)
                     else:
                         self.machine.load(writer, chain - first, places[chain], 4 * columns)
@@ -273,7 +276,8 @@ class _Held:
         return found, is_new
 
 
-def _is_zero(value: Value) -> bool:
+def is_zero(value: Value) -> bool:
+    """Whether a value is the constant zero."""
     return isinstance(value, Constant) and value.bits == 0
 
 

@@ -97,14 +97,14 @@ def _role(tile: int) -> int:
 
 def machine_of(tier: Tier) -> Machine | None:
     """The tile instructions of a tier."""
-    return {"": None, "amx": Amx(), "emulated": Emulated()}[tier.tiles]
+    return {"": None, "pairs": None, "amx": Amx(), "emulated": Emulated()}[tier.tiles]
 
 
 def prologue(tier: Tier) -> list[str]:
     """What a function does before it uses tiles."""
     if tier.tiles == "emulated":
         return [f"  %tiles = alloca [{8 * _TILE_BYTES} x i8], align 64"]
-    return ["  call void @llvm.x86.ldtilecfg(ptr @tile_config)"]
+    return ["  call void @llvm.x86.ldtilecfg(ptr @tile_config)"] if tier.tiles == "amx" else []
 
 
 def epilogue(tier: Tier) -> list[str]:
@@ -119,7 +119,7 @@ def functions(geometry: Geometry, tier: Tier, declared: dict[str, str]) -> str:
         found.append(_configuration(geometry))
         declared["llvm.x86.ldtilecfg"] = "declare void @llvm.x86.ldtilecfg(ptr)"
         declared["llvm.x86.tilerelease"] = "declare void @llvm.x86.tilerelease()"
-    else:
+    elif tier.tiles == "emulated":
         found += _emulation(geometry, tier, declared)
     return "\n".join(found)
 

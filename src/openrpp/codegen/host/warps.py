@@ -182,7 +182,7 @@ class Warps(Atomics):
     @property
     def _has_permutation(self) -> bool:
         """Whether the host permutes the 32 lanes of a warp by an index vector in two instructions."""
-        return self.tier.name == "avx512" and self._segment == WARP
+        return self.tier.name in ("avx512", "avx512-bf16") and self._segment == WARP
 
     def _permuted(self, element: str, text: str, wanted: str) -> str:
         """Each lane's value from the lane `wanted` mod the lanes of its warp."""

@@ -233,8 +233,8 @@ def plan_memory(plan: Plan, room: int, rules: Rules, ddr: Rules) -> None:
         room: bytes of SRAM for all.
         rules, ddr: of the two memories.
     """
-    room -= keep_weights(plan, room, rules)
     fetch_ahead(plan)
+    room -= keep_weights(plan, room, rules)
     apart = {constant.region for constant in plan.constants} | set(plan.states.values())
     lived = lives(plan.steps, apart)
     offsets, total = place(lived, "sram", rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from openrpp.runtime.card import Card
 from openrpp.runtime.errors import OutOfMemory
 from openrpp.runtime.graph import Graph
 from openrpp.runtime.program import Program
+from openrpp.runtime.stream import Event, Stream
 
 RESERVE: Final = 2 << 20
 """Bytes of SRAM that plans leave for what machine code keeps there during a launch."""
@@ -106,6 +107,7 @@ class Runner:
         self.card = memory.card
         self.times = Times()
         self._memory = memory
+        self._aside = memory.card.stream("weights")
         self._modules = modules or {}
         self._programs: dict[str, Program] = {}
         self._evaluators: dict[int, Evaluator] = {}
@@ -154,11 +156,14 @@ class Runner:
     def issue(self, step: CardStep) -> None:
         """Queue a step on the card's own stream."""
         if isinstance(step, Move):
-            self.card.default_stream.copy(self.view(step.target, step.bytes), self.view(step.source, step.bytes))
+            self._copy(step, self.card.default_stream)
             return
         symbol = step.kernel.partition("/")[2]
         values = [self.value(argument) for argument in step.arguments]
         self.program(step.kernel)[symbol](step.grid, step.block, *values, shared_bytes=step.shared_bytes)
+
+    def _copy(self, step: Move, stream: Stream) -> None:
+        stream.copy(self.view(step.target, step.bytes), self.view(step.source, step.bytes))
 
     # --- runs ----------------------------------------------------------------------------------------------------
 
@@ -169,11 +174,27 @@ class Runner:
             self._generation = self._memory.generation
         for index, segment in enumerate(self._segments):
             if isinstance(segment, list) and index not in self._graphs:
-                with self.card.capture(self.card.default_stream) as graph:
-                    for step in segment:
-                        self.issue(step)
-                self._graphs[index] = graph
+                self._graphs[index] = self._captured(segment)
         return [self._graphs[index] for index in sorted(self._graphs)]
+
+    def _captured(self, segment: Sequence[CardStep]) -> Graph:
+        """Launches one after another; copies of constants beside them, from where they stand to the first reader."""
+        main, aside = self.card.default_stream, self._aside
+        coming: dict[Region, Event] = {}
+        with self.card.capture(main) as graph:
+            for step in segment:
+                if isinstance(step, Move) and step.source.region in self._constants:
+                    aside.wait(main.record())
+                    self._copy(step, aside)
+                    coming[step.target.region] = aside.record()
+                    continue
+                for region in step.reads:
+                    if region in coming:
+                        main.wait(coming.pop(region))
+                self.issue(step)
+            for event in coming.values():
+                main.wait(event)
+        return graph
 
     def run(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """All values that are on the host in the end, by name."""

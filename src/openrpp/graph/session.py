@@ -141,6 +141,10 @@ class Session:
         """Nodes that run on the host; needs no card time."""
         return hosts_of(self._asked(shapes))
 
+    def plan(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Plan:
+        """The steps of the plan that ran last, or of that for some input shapes."""
+        return self._asked(shapes).plan
+
     def _asked(self, shapes: Mapping[str, tuple[int, ...]] | None) -> Runner:
         runner = self._last if shapes is None else self._runner(dict(shapes))
         if runner is None:

@@ -13,26 +13,21 @@ AHEAD: Final = 2
 
 
 def keep_weights(plan: Plan, room: int, rules: Rules) -> int:
-    """Turn copies of constants into constants in SRAM, the smallest first, as long as the rest finds room.
+    """Turn copies of constants into constants in SRAM, all but the largest that leave the rest no room.
 
     The bytes of SRAM that they take.
     """
     contents = {constant.region: constant for constant in plan.constants}
     fetched = _fetched(plan, contents)
     apart = set(contents) | set(plan.states.values())
-    kept: dict[Region, Move] = {}
-    taken = 0
-    # The rest is planned with all that may have to be fetched; what stays makes it smaller, so the bound holds.
-    _, most = place(lives(plan.steps, apart), "sram", rules)
-    _, least = place(lives(plan.steps, apart | set(fetched)), "sram", rules)
-    everything = sum(rules.footprint(region) for region in fetched)
-    budget = room - (least if least + everything <= room else most)
-    for region, move in sorted(fetched.items(), key=lambda item: item[0].bytes):
-        if taken + rules.footprint(region) > budget:
+    kept = sorted(fetched, key=lambda region: region.bytes)
+    while True:
+        taken = sum(rules.footprint(region) for region in kept)
+        _, rest = place(lives(plan.steps, apart | set(kept)), "sram", rules)
+        if not kept or taken + rest <= room:
             break
-        taken += rules.footprint(region)
-        kept[region] = move
-    _replace(plan, kept, contents)
+        kept.pop()
+    _replace(plan, {region: fetched[region] for region in kept}, contents)
     return taken
 
 

@@ -23,7 +23,7 @@ from openrpp.kernels.tokens import check_tokens
 _WARPS = 255
 _RING = 128
 """Warps that fill the ring: 32 columns times their latency."""
-_PARTS = 16
+_PARTS = 8
 """Parts at most: more of them have more to add up when they meet than they save."""
 _ROOM = 8 << 20
 """Bytes of SRAM for the tiles of a block's heads."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from openrpp.kernels.launch import Launch
 from openrpp.kernels.slabs import SLAB, Slabs
 
-_BLOCKS = 7
-"""Times 32 pixels in a block at most: 224 warps."""
+_WARPS = 255
 _ROOM = 12 << 20
 """Bytes of shared memory of a block."""
 
@@ -22,13 +21,14 @@ def softmax(x: Slabs, y: Slabs, groups: int = 1, node: str = "") -> list[Launch]
     pixels, each = x.height * x.width, 2 * 4 * (SLAB + 1) * SLAB * x.slabs
     if each > _ROOM:
         raise ValueError(f"a softmax over {x.channels} channels takes {each:,} bytes of SRAM, there are {_ROOM:,}")
-    blocks = min(_BLOCKS, -(-pixels // SLAB), _ROOM // each)
+    depth = min(1 << (groups - 1).bit_length(), SLAB)
+    blocks = min(_WARPS // depth, -(-pixels // SLAB), _ROOM // each)
     kind = x.element if x.element == y.element else f"{x.element}_{y.element}"
     return [
         Launch(
             f"softmax/softmax_{kind}",
             grid=(-(-pixels // (SLAB * blocks)), 1, 1),
-            block=(SLAB, blocks, SLAB),
+            block=(SLAB, blocks, depth),
             arguments=(x.start, y.start, x.plane, y.plane, pixels, x.slabs, x.channels // groups, groups),
             reads=(x.region,),
             writes=(y.region,),

@@ -1,4 +1,4 @@
-// Softmax over groups of channels of slabs. Block: (32 lanes, groups of 32 pixels, 32): lanes are channels where slabs are
+// Softmax over groups of channels of slabs. Block: (32 lanes, groups of 32 pixels, a divisor of 32): lanes are channels where slabs are
 // read and written, pixels where a group's channels are added up, from a copy whose pitch spreads them over the banks.
 #include "element.cuh"
 #include "functions.cuh"
@@ -8,16 +8,19 @@ extern __shared__ float staged[];  // [slab][pixel][33], then the powers likewis
 template <class T, class U>
 static __device__ __forceinline__ void softmax(const T *x, U *y, int plane, int out_plane, int pixels, int slabs,
                                                int size, int groups) {
-    int height = blockDim.y * 32, line = threadIdx.y * 32 + threadIdx.z, begin = blockIdx.x * height;
-    int pixel = min(begin + line, pixels - 1) * 32 + threadIdx.x, pitch = height * 33;
+    int height = blockDim.y * 32, line = threadIdx.y * 32 + threadIdx.z, depth = blockDim.z;
+    int pixel = blockIdx.x * height + line, pitch = height * 33;
     float *powers = staged + slabs * pitch;
 #pragma unroll 1
     for (int slab = 0; slab < slabs; slab++)
-        staged[slab * pitch + line * 33 + threadIdx.x] = value(x[slab * plane + pixel]);
+#pragma unroll 1
+        for (int i = 0; i < 32; i += depth)
+            staged[slab * pitch + (line + i) * 33 + threadIdx.x] =
+                value(x[slab * plane + min(pixel + i, pixels - 1) * 32 + threadIdx.x]);
     __syncthreads();
     int place = (threadIdx.y * 32 + threadIdx.x) * 33;
 #pragma unroll 1
-    for (int base = 0; base < groups; base += 32) {
+    for (int base = 0; base < groups; base += depth) {
         int first = min(base + (int)threadIdx.z, groups - 1) * size;
         float most = -3e38f, total = 0;
 #pragma unroll 1
@@ -44,7 +47,10 @@ static __device__ __forceinline__ void softmax(const T *x, U *y, int plane, int 
     __syncthreads();
 #pragma unroll 1
     for (int slab = 0; slab < slabs; slab++)
-        put(y + slab * out_plane + pixel, staged[slab * pitch + line * 33 + threadIdx.x]);
+#pragma unroll 1
+        for (int i = 0; i < 32; i += depth)
+            put(y + slab * out_plane + min(pixel + i, pixels - 1) * 32 + threadIdx.x,
+                staged[slab * pitch + (line + i) * 33 + threadIdx.x]);
 }
 
 #define SOFTMAX(NAME, T, U)                                                                                            \

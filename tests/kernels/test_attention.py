@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from openrpp.kernels.attention import Cache, Heads, Rope, decode, room
-from openrpp.kernels.launch import Region, Variable
+from openrpp.kernels.attention import Cache, Heads, Prefetch, Rope, decode, room, used
+from openrpp.kernels.launch import At, Region, Variable
 from openrpp.kernels.placed import Placed
 from openrpp.kernels.rope import table
-from openrpp.kernels.slabs import BYTES, Element, Slabs, pack, unpack
+from openrpp.kernels.slabs import BYTES, Element, Slabs, bf16, pack, unpack
 from openrpp.runtime.card import Card
 from tests.kernels.engines import kept, tokens
 
@@ -102,7 +102,31 @@ def test_engines_agree_on_the_first_tokens(heads: Heads, element: Element) -> No
     np.testing.assert_array_equal(native, reference)
 
 
-def test_heads_that_do_not_fit_a_block_are_spread_over_blocks() -> None:
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_a_layer_may_fetch_the_cache_of_the_next(engine: str) -> None:
+    heads, placed, results = Heads(3, 1, 64), Placed(Card("ae7100", engine=engine)), list[NDArray[np.uint16]]()
+    rng, size, position = np.random.default_rng(13), Cache.bytes(Heads(3, 1, 64), 64, "bf16"), Variable("position", 40)
+    q, k, v = split(heads, "bf16")
+    for x in (q, k, v):
+        placed.write(x.region, pack(x, rng.standard_normal((x.channels, 1, 1))), x.offset)
+    content = bf16(rng.standard_normal(size // 2))
+    for fetched in (False, True):
+        layers = [Cache(Region("cache", size, "ddr"), heads, 64, "bf16") for _ in range(2)]
+        tiles = [Region("tiles", room(layers[0]), "sram") for _ in range(2)]
+        for cache in layers:
+            placed.write(cache.region, content)
+        outs = [tokens("out", 192, 1, "bf16") for _ in range(2)]
+        following = Prefetch(At(tiles[1]), At(layers[1].region), used(layers[1], 40) // 2) if fetched else None
+        placed.run(decode(q, k, v, outs[0], layers[0], position, tiles[0], then=following))
+        placed.run(decode(q, k, v, outs[1], layers[1], position, tiles[1], fetched=fetched))
+        results += [placed.read(out.region, np.uint16) for out in outs]
+        results.append(placed.read(layers[1].region, np.uint16))
+    np.testing.assert_array_equal(results[0], results[1])
+    for one, other in zip(results[:3], results[3:], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_heads_that_do_not_fit_a_block_take_turns() -> None:
     heads = Heads(16, 16, 128)
     found, expected = generated(heads, 2048, 2, "bf16", "native")
     assert np.abs(found - expected).max() <= ERROR["bf16"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openrpp.cli.output import emit, json_option
-from openrpp.cli.sessions import FACTS, facts_given, need_onnx, open_session, session_options, show_report
+from openrpp.cli.sessions import FACTS, facts_given, need_onnx, open_session, session_options, show_report, waiting
 
 if TYPE_CHECKING:
     from openrpp.vision.boxes import Box
@@ -52,10 +52,12 @@ def command(photo: str, model: str, output: str | None, score: float | None, as_
     pixels = read_image(photo)
     given = facts_given(options["facts"]) | ({} if score is None else {"score": score})
     found = open_model(model, [Path(file) for file in options["catalogues"]], given)
-    session = open_session(found.model, found.title, options)
+    with waiting(f"compiling {model}"):
+        session = open_session(found.model, found.title, options)
     fed = found.feed(pixels)
     begun = time.perf_counter()
-    first = session.run(None, fed.feed)[0]
+    with waiting(f"running {model}"):
+        first = session.run(None, fed.feed)[0]
     host_seconds = time.perf_counter() - begun
     boxes = found.boxes(first, fed.placement, pixels)
     if output:
@@ -66,7 +68,9 @@ def command(photo: str, model: str, output: str | None, score: float | None, as_
         emit({**document, "boxes": rows, "report": session.report().as_dict(), "host_seconds": host_seconds})
         return
     _show(photo, boxes)
-    show_report(session.report(), session, found.title, host_seconds)
+    with waiting("working out its card time"):
+        report = session.report()
+    show_report(report, session, found.title, host_seconds)
     if output:
         click.echo(f" boxes -> {output}")
 

@@ -12,7 +12,7 @@ import click
 
 from openrpp.cli.errors import InputError
 from openrpp.cli.output import emit, json_option
-from openrpp.cli.sessions import FACTS, facts_given, need_onnx, open_session, session_options, show_report
+from openrpp.cli.sessions import FACTS, facts_given, need_onnx, open_session, session_options, show_report, waiting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,9 +78,11 @@ def command(
     found = find_model(model, catalogues)
     fed = _feed(found, inputs, catalogues, facts_given(options["facts"]))
     saved = _places(outputs, [str(value.name) for value in found.model.graph.outputs])
-    session = open_session(found.model, model, options)
+    with waiting(f"compiling {model}"):
+        session = open_session(found.model, model, options)
     begun = time.perf_counter()
-    results = session.run(None, fed.arrays)
+    with waiting(f"running {model}"):
+        results = session.run(None, fed.arrays)
     host_seconds = time.perf_counter() - begun
     values = dict(zip((port.name for port in session.get_outputs()), results, strict=True))
     for name, file in saved.items():
@@ -92,7 +94,9 @@ def command(
         emit({**document, "report": session.report().as_dict(), "host_seconds": host_seconds})
         return
     _show(session, values, saved, meaning)
-    show_report(session.report(), session, model, host_seconds)
+    with waiting("working out its card time"):
+        report = session.report()
+    show_report(report, session, model, host_seconds)
 
 
 def _feed(found: Found, inputs: Sequence[str], catalogues: Sequence[Path], facts: Mapping[str, Any]) -> Fed:

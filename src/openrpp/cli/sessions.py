@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
@@ -74,6 +76,18 @@ def open_session(model: Any, name: str, options: dict[str, Any]) -> Session:
     return Session(model, options["arch"], options["engine"], dtype=options["dtype"], no_host=options["no_host"])
 
 
+@contextmanager
+def waiting(what: str) -> Generator[None]:
+    """Say on a terminal what takes a while."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
 def need_onnx() -> None:
     """Raises InputError where the extra is not installed."""
     try:
@@ -101,12 +115,13 @@ def show_report(report: SessionReport, session: Session, name: str, host_seconds
     rows.append(("memory", f"{report.weights:,} bytes of weights, {report.sram:,} of SRAM, {report.ddr:,} of DDR"))
     share = percent(sum(node.share for node in report.host_nodes))
     count = len(report.host_nodes)
-    rows.append(("on the host", f"{count} nodes, {share} of the host time" if count else "no node"))
+    what = f"{count} node{'s' if count > 1 else ''}, {share} of the host time" if count else "no node"
+    rows.append(("on the host", what))
     show(pairs(f"{name} on {session.card.arch.name}, {session.dtype}", rows))
     if count:
         show(grid(("on the host", "nodes", "share", "why", "names"), _hosts(report)))
-    packing = duration(report.edge_seconds)
-    show(f" host time {duration(host_seconds)} for one run, {packing} of it packing (this computer; not card time)")
+    what = f"this first run on the {session.card.engine} engine, which loads the kernels"
+    show(f" host time {duration(host_seconds)} for {what} (not card time)")
 
 
 def _card_time(report: SessionReport) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from openrpp.llm.errors import ModelError
-from openrpp.llm.generate import Generation, Step, perplexity
+from openrpp.llm.generate import Generation, card_rate, perplexity
 from openrpp.llm.sampling import Sampler, Sampling
 from openrpp.machine.report import Span
 
@@ -22,11 +23,14 @@ class Counting:
         self.context, self.chunk, self.timed = context, chunk, timed
         self.steps: list[tuple[list[int], int]] = []
 
-    def step(self, tokens: Sequence[int], past: int) -> Step:
+    def step(self, tokens: Sequence[int], past: int) -> NDArray[np.float32]:
         self.steps.append((list(tokens), past))
         logits = np.zeros(32, np.float32)
         logits[(tokens[-1] + 1) % 32] = 5
-        return Step(logits, Span(1.0, 2.0, 4.0).scaled(len(tokens)) if self.timed else None)
+        return logits
+
+    def card_time(self, tokens: int, past: int) -> Span | None:
+        return Span(1.0, 2.0, 4.0).scaled(tokens * (past + 1)) if self.timed else None
 
 
 def test_a_prompt_is_read_in_chunks_and_answered_token_by_token() -> None:
@@ -64,14 +68,14 @@ def test_a_prompt_that_does_not_fit_is_refused(prompt: Sequence[int], past: int,
     assert str(error.value) == sentence
 
 
-def test_card_time_gives_rates_and_is_unknown_if_a_step_is() -> None:
-    generation = Generation(Counting(), [1, 2], 5)
+def test_the_card_rate_is_that_of_the_step_in_the_middle() -> None:
+    model = Counting()
+    generation = Generation(model, [1, 2], 5)
     list(generation.tokens())
-    assert generation.decode.card == Span(4.0, 8.0, 16.0)
-    assert generation.decode.card_rate == Span(0.25, 0.5, 1.0)
-    untimed = Generation(Counting(timed=False), [1, 2], 5)
-    list(untimed.tokens())
-    assert untimed.decode.card_rate is None
+    found = card_rate(model, generation.decode)
+    assert found is not None
+    assert (found.tokens, found.past, found.rate) == (1, 4, Span(1 / 20, 1 / 10, 1 / 5))
+    assert card_rate(Counting(timed=False), generation.decode) is None
 
 
 def test_greedy_takes_the_first_of_equal_tokens() -> None:

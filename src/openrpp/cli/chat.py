@@ -16,8 +16,7 @@ from openrpp.cli.output import emit, json_option
 if TYPE_CHECKING:
     from openrpp.llm.checkpoint import Checkpoint
     from openrpp.llm.conversation import Answer, Conversation
-    from openrpp.llm.generate import Phase
-    from openrpp.machine.report import Span
+    from openrpp.llm.generate import CardRate, Model, Phase
 
 DEFAULT = "smollm2-135m-instruct"
 EPILOG = """\b
@@ -35,7 +34,7 @@ Examples:
 
 
 @click.command("chat", epilog=EPILOG, short_help="Talk to a language model on the card.")
-@click.argument("model", metavar="[MODEL|FILE]", default=DEFAULT)
+@click.argument("name", metavar="[MODEL|FILE]", default=DEFAULT)
 @click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="Answer this; several are a conversation.")
 @click.option("--interactive", "-i", is_flag=True, help="Go on with what you type after --prompt.")
 @click.option("--system", metavar="TEXT", help="What the model is told before the conversation.")
@@ -49,24 +48,24 @@ Examples:
 @click.option("--engine", type=click.Choice(["native", "reference"]), default="native", show_default=True)
 @click.option("--arch", default="ae7100", show_default=True, help="Preset name or architecture file.")
 @json_option
-def command(model: str, prompts: tuple[str, ...], interactive: bool, as_json: bool, **options: Any) -> None:
+def command(name: str, prompts: tuple[str, ...], interactive: bool, as_json: bool, **options: Any) -> None:
     """Answer prompts with a language model on the virtual card; show tokens per second, of card time and host time."""
     if as_json and (interactive or not prompts):
         raise InputError("--json needs --prompt and no --interactive")
     from openrpp.llm.checkpoint import open_checkpoint
 
     begun = time.perf_counter()
-    checkpoint = open_checkpoint(_file(model))
-    conversation = _conversation(checkpoint, options)
+    checkpoint = open_checkpoint(_file(name))
+    model, conversation = _opened(checkpoint, options)
     ready = time.perf_counter() - begun
     answers = [_answered(conversation, prompt, options["tokens"], quiet=as_json) for prompt in prompts]
     if as_json:
-        emit(_document(checkpoint, options, prompts, answers, ready))
+        emit(_document(checkpoint, model, options, prompts, answers, ready))
         return
     if not prompts or interactive:
         answers += [_answered(conversation, text, options["tokens"], quiet=False) for text in _typed()]
     if answers:
-        _show(checkpoint, options, answers, ready)
+        _show(checkpoint, model, options, answers, ready)
 
 
 def _file(model: str) -> Path:
@@ -88,7 +87,7 @@ def _file(model: str) -> Path:
         return pull(model, progress.reach)
 
 
-def _conversation(checkpoint: Checkpoint, options: dict[str, Any]) -> Conversation:
+def _opened(checkpoint: Checkpoint, options: dict[str, Any]) -> tuple[Model, Conversation]:
     from openrpp.llm.conversation import Conversation
     from openrpp.llm.model import open_model
     from openrpp.llm.sampling import Sampling
@@ -103,7 +102,7 @@ def _conversation(checkpoint: Checkpoint, options: dict[str, Any]) -> Conversati
         engine=options["engine"],
         dtype=options["dtype"],
     )
-    return Conversation(model, tokenizer, sampling, options["system"])
+    return model, Conversation(model, tokenizer, sampling, options["system"])
 
 
 def _typed() -> Iterator[str]:
@@ -145,20 +144,23 @@ def _phases(answers: list[Answer]) -> tuple[Phase, Phase]:
 
     prompt, decode = Phase(), Phase()
     for answer in answers:
-        prompt.add(answer.prompt.tokens, answer.prompt.host, answer.prompt.card)
-        decode.add(answer.decode.tokens, answer.decode.host, answer.decode.card)
+        prompt.join(answer.prompt)
+        decode.join(answer.decode)
     return prompt, decode
 
 
-def _rate(rate: Span | None) -> str:
+def _rate(found: CardRate | None) -> str:
     from openrpp.report.figures import significant
 
-    if rate is None:
+    if found is None:
         return "not known"
-    return " / ".join(significant(end) for end in (rate.low, rate.nominal, rate.high)) + " tokens/s"
+    rate = found.rate
+    ends = " / ".join(significant(end) for end in (rate.low, rate.nominal, rate.high))
+    return f"{ends} tokens/s (low / nominal / high; behind {found.past} tokens)"
 
 
-def _show(checkpoint: Checkpoint, options: dict[str, Any], answers: list[Answer], ready: float) -> None:
+def _show(checkpoint: Checkpoint, model: Model, options: dict[str, Any], answers: list[Answer], ready: float) -> None:
+    from openrpp.llm.generate import card_rate
     from openrpp.report.figures import duration, significant
     from openrpp.report.tables import pairs, show
 
@@ -173,8 +175,8 @@ def _show(checkpoint: Checkpoint, options: dict[str, Any], answers: list[Answer]
         ("model", f"{checkpoint.name}, {checkpoint.bytes / 1e6:.0f} MB, {options['dtype']} on {options['arch']}"),
         ("tokens", f"{prompt.tokens} read, {sum(len(answer.tokens) for answer in answers)} made"),
         ("ended", endings[answers[-1].reason]),
-        ("card time", f"decode {_rate(decode.card_rate)} (low / nominal / high)"),
-        ("", f"prompt {_rate(prompt.card_rate)}"),
+        ("card time", f"decode {_rate(card_rate(model, decode))}"),
+        ("", f"prompt {_rate(card_rate(model, prompt))}"),
         ("host time", f"decode {host(decode)}, prompt {host(prompt)}, first token after {first} ({options['engine']})"),
     ]
     click.echo()
@@ -182,7 +184,12 @@ def _show(checkpoint: Checkpoint, options: dict[str, Any], answers: list[Answer]
 
 
 def _document(
-    checkpoint: Checkpoint, options: dict[str, Any], prompts: tuple[str, ...], answers: list[Answer], ready: float
+    checkpoint: Checkpoint,
+    model: Model,
+    options: dict[str, Any],
+    prompts: tuple[str, ...],
+    answers: list[Answer],
+    ready: float,
 ) -> dict[str, Any]:
     return {
         "model": checkpoint.name,
@@ -191,11 +198,11 @@ def _document(
         **{key: options[key] for key in ("dtype", "engine", "temperature", "top_k", "top_p", "seed")},
         "card": options["arch"],
         "ready_host_seconds": ready,
-        "turns": [_turn(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)],
+        "turns": [_turn(model, prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)],
     }
 
 
-def _turn(prompt: str, answer: Answer) -> dict[str, Any]:
+def _turn(model: Model, prompt: str, answer: Answer) -> dict[str, Any]:
     return {
         "prompt": prompt,
         "answer": answer.text,
@@ -203,18 +210,20 @@ def _turn(prompt: str, answer: Answer) -> dict[str, Any]:
         "ended": answer.reason,
         "first_token_host_seconds": answer.first,
         "prompt_tokens_reused": answer.reused,
-        "prefill": _figures(answer.prompt),
-        "decode": _figures(answer.decode),
+        "prefill": _figures(model, answer.prompt),
+        "decode": _figures(model, answer.decode),
     }
 
 
-def _figures(phase: Phase) -> dict[str, Any]:
+def _figures(model: Model, phase: Phase) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from openrpp.llm.generate import card_rate
+
+    found = card_rate(model, phase)
     return {
         "tokens": phase.tokens,
         "host_seconds": phase.host,
         "host_tokens_per_second": phase.host_rate,
-        "card_seconds": None if phase.card is None else asdict(phase.card),
-        "card_tokens_per_second": None if phase.card_rate is None else asdict(phase.card_rate),
+        "card_tokens_per_second": None if found is None else {**asdict(found.rate), "behind_tokens": found.past},
     }

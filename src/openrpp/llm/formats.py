@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,6 +73,10 @@ class Weight:
     def values(self) -> NDArray[np.float32]:
         """All values as float32, exactly."""
         return VALUES[self.format.name](self.data).reshape(self.shape)
+
+    def take(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Values of some rows of a matrix: float32 [count][columns]."""
+        return VALUES[self.format.name](self.data[list(rows)]).reshape(len(rows), self.columns)
 
 
 def _bf16(data: NDArray[Any]) -> NDArray[np.float32]:

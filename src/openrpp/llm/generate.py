@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +16,6 @@ from openrpp.llm.sampling import Sampler, Sampling
 from openrpp.machine.report import Span
 
 Reason = Literal["stop", "length", "context"]
-NOTHING: Final = Span(0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a model gives for a chunk.
-
-    Attributes:
-        logits: float32 [vocabulary] for the token after the chunk's last.
-        seconds: card time of the chunk, None if it is not known.
-    """
-
-    logits: NDArray[np.float32]
-    seconds: Span | None
 
 
 class Model(Protocol):
@@ -43,42 +29,59 @@ class Model(Protocol):
     context: int
     chunk: int
 
-    def step(self, tokens: Sequence[int], past: int) -> Step:
-        """Go on behind `past` tokens of the cache with some more; what the cache held behind them is forgotten."""
+    def step(self, tokens: Sequence[int], past: int) -> NDArray[np.float32]:
+        """Go on behind `past` tokens of the cache with some more; what the cache held behind them is forgotten.
+
+        Returns logits [vocabulary] for the token after the last.
+        """
+        ...
+
+    def card_time(self, tokens: int, past: int) -> Span | None:
+        """Seconds of card time of such a step; None where it is not known. Nothing runs."""
         ...
 
 
 @dataclass
 class Phase:
-    """Tokens of a phase of a generation and what they took.
+    """Steps of a phase of a generation: (tokens, tokens before) of each, and their seconds on this computer."""
 
-    Attributes:
-        host: seconds on this computer.
-        card: seconds of card time, None if some step's is not known.
-    """
-
-    tokens: int = 0
+    steps: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     host: float = 0.0
-    card: Span | None = NOTHING
 
-    def add(self, tokens: int, host: float, card: Span | None) -> None:
-        """One more step."""
-        self.tokens += tokens
-        self.host += host
-        self.card = None if card is None or self.card is None else self.card + card
+    @property
+    def tokens(self) -> int:
+        """Tokens of all steps."""
+        return sum(tokens for tokens, _ in self.steps)
 
     @property
     def host_rate(self) -> float | None:
         """Tokens per second on this computer."""
         return self.tokens / self.host if self.tokens and self.host else None
 
-    @property
-    def card_rate(self) -> Span | None:
-        """Tokens per second of card time; the low rate goes with the high time."""
-        if self.card is None or not self.tokens or not self.card.low:
-            return None
-        times = (self.card.high, self.card.nominal, self.card.low)
-        return Span(*(self.tokens / seconds for seconds in times))
+    def join(self, other: Phase) -> None:
+        """Steps of another one behind these."""
+        self.steps += other.steps
+        self.host += other.host
+
+
+@dataclass(frozen=True)
+class CardRate:
+    """Tokens per second of card time, of a step of `tokens` behind `past`; the low rate goes with the high time."""
+
+    tokens: int
+    past: int
+    rate: Span
+
+
+def card_rate(model: Model, phase: Phase) -> CardRate | None:
+    """The rate of the step in the middle of a phase, None where it is not known."""
+    if not phase.steps:
+        return None
+    tokens, past = phase.steps[len(phase.steps) // 2]
+    taken = model.card_time(tokens, past)
+    if taken is None or not taken.low:
+        return None
+    return CardRate(tokens, past, Span(tokens / taken.high, tokens / taken.nominal, tokens / taken.low))
 
 
 class Generation:
@@ -141,10 +144,11 @@ class Generation:
 
     def _advance(self, phase: Phase, tokens: Sequence[int]) -> NDArray[np.float32]:
         begun = time.perf_counter()
-        step = self._model.step(tokens, self.past)
-        phase.add(len(tokens), time.perf_counter() - begun, step.seconds)
+        logits = self._model.step(tokens, self.past)
+        phase.host += time.perf_counter() - begun
+        phase.steps.append((len(tokens), self.past))
         self.past += len(tokens)
-        return step.logits
+        return logits
 
 
 def perplexity(model: Model, tokens: Sequence[int]) -> float:
@@ -156,7 +160,7 @@ def perplexity(model: Model, tokens: Sequence[int]) -> float:
         raise ModelError(f"a text of {len(tokens)} tokens; perplexity takes 2 to {model.context}, the context")
     surprise = 0.0
     for past, (token, following) in enumerate(pairwise(tokens)):
-        logits = model.step([token], past).logits.astype(np.float64)
+        logits = model.step([token], past).astype(np.float64)
         highest = logits.max()
         surprise += float(np.log(np.exp(logits - highest).sum()) + highest - logits[following])
     return float(np.exp(surprise / (len(tokens) - 1)))

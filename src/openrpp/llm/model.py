@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from openrpp.graph.session import Session
 from openrpp.kernels.slabs import BYTES, Element
+from openrpp.llm.card import CardModel
 from openrpp.llm.checkpoint import Checkpoint
+from openrpp.llm.decode import takes
 from openrpp.llm.errors import ModelError
-from openrpp.llm.generate import Step
+from openrpp.llm.generate import Model
 from openrpp.llm.llama import LOGITS, build, feed
+from openrpp.machine.report import Span
 from openrpp.runtime.card import Card
 
 CONTEXT: Final = 2048
@@ -34,7 +37,6 @@ class SessionModel:
     def __init__(
         self, checkpoint: Checkpoint, card: Card, *, context: int, dtype: Element = "bf16", chunk: int = CHUNK
     ) -> None:
-        check_fits(checkpoint, context, card, dtype)
         self.context = context
         self.chunk = min(chunk, context)
         self.session = Session(build(checkpoint, context), card, dtype=dtype)
@@ -45,23 +47,24 @@ class SessionModel:
             if port.name.startswith("past_")
         }
 
-    def step(self, tokens: Sequence[int], past: int) -> Step:
+    def step(self, tokens: Sequence[int], past: int) -> NDArray[np.float32]:
         """Go on behind `past` tokens with some more; logits after the last."""
         if len(tokens) > 1 and past + self.chunk <= self.context:
             # What is filled in lies behind the chunk's own tokens, which do not see it; the next step writes over it.
             filled = [*tokens, *[0] * (self.chunk - len(tokens))]
             return self._step(filled, past, len(tokens) - 1)
-        steps = [self._step([token], past + index, 0) for index, token in enumerate(tokens)]
-        times = [step.seconds for step in steps if step.seconds is not None]
-        total = None if len(times) < len(steps) else sum(times[1:], times[0])
-        return Step(steps[-1].logits, total)
+        return [self._step([token], past + index, 0) for index, token in enumerate(tokens)][-1]
 
-    def _step(self, tokens: Sequence[int], past: int, last: int) -> Step:
+    def card_time(self, tokens: int, past: int) -> Span | None:
+        """Card time of the plan that ran last, if all of it was on the card."""
+        report = self.session.report()
+        return None if report.host_nodes else report.card
+
+    def _step(self, tokens: Sequence[int], past: int, last: int) -> NDArray[np.float32]:
         values: list[Any] = self.session.run(None, {**feed(tokens, past, [last]), **self._cache})
         named = dict(zip(self._outputs, values, strict=True))
         self._cache = {name: named[name.replace("past_", "present_", 1)] for name in self._cache}
-        report = self.session.report()
-        return Step(named[LOGITS][0, 0], None if report.host_nodes else report.card)
+        return named[LOGITS][0, 0]
 
 
 def open_model(
@@ -71,7 +74,7 @@ def open_model(
     card: str | Path | Card = "ae7100",
     engine: str = "native",
     dtype: Element = "bf16",
-) -> SessionModel:
+) -> Model:
     """A checkpoint on a card; `context` is the tokens of its cache, by default `CONTEXT` or what the model takes.
 
     Raises ModelError for a context that the model was not made for, or a model that the card has no room for.
@@ -80,7 +83,11 @@ def open_model(
     if context is not None and not 1 <= context <= most:
         raise ModelError(f"a context of {context} tokens; {checkpoint.name} takes 1 to {most}")
     made = card if isinstance(card, Card) else Card(card, engine, keep_timeline=False)
-    return SessionModel(checkpoint, made, context=context or min(CONTEXT, most), dtype=dtype)
+    room = context or min(CONTEXT, most)
+    check_fits(checkpoint, room, made, dtype)
+    if takes(checkpoint):
+        return CardModel(checkpoint, made, context=room, dtype=dtype)
+    return SessionModel(checkpoint, made, context=room, dtype=dtype)
 
 
 def check_fits(checkpoint: Checkpoint, context: int, card: Card, dtype: Element) -> None:

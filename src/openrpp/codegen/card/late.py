@@ -65,7 +65,7 @@ class _Late:
     def _is_dead(self, instr: Instr) -> bool:
         """Whether nobody reads it."""
         plain = instr.effect in READONLY or (instr.effect is Effect.LOAD and not instr.attr("volatile"))
-        return plain and instr not in self.readers and instr not in self.splits.hidden
+        return plain and instr not in self.readers
 
     def _read(self, instr: Instr) -> list[Value]:
         """Operands, and what split addresses are made of."""

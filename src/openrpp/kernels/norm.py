@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openrpp.kernels.launch import Argument, At, Launch, Region
 from openrpp.kernels.slabs import SLAB, Slabs
-from openrpp.kernels.tokens import check_tokens, same_shape
-
-_WARPS = 255
+from openrpp.kernels.tokens import Split, check_tokens, same_shape, split
 
 
 def rms_norm(x: Slabs, y: Slabs, weight: Region, eps: float, node: str = "") -> list[Launch]:
@@ -47,32 +45,16 @@ def scales(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return packed
 
 
-@dataclass(frozen=True)
-class _Split:
-    """A row's slabs are added up by `groups` threads per lane, `per` slabs each; a block has `rows` rows."""
-
-    groups: int
-    per: int
-    rows: int
-
-
-def _split(x: Slabs, y: Slabs) -> _Split:
+def _split(x: Slabs, y: Slabs) -> Split:
     check_tokens(x, y)
     same_shape(x, y)
     if (x.region, x.offset) == (y.region, y.offset):
         raise ValueError("a norm does not work in place")
-    groups = min(_divisors(x.slabs), key=lambda groups: x.slabs // groups + groups)
-    most = min(_WARPS // groups, x.width)
-    blocks = -(-x.width // most)
-    return _Split(groups, x.slabs // groups, -(-x.width // blocks))
-
-
-def _divisors(slabs: int) -> list[int]:
-    return [groups for groups in range(1, min(slabs, _WARPS) + 1) if slabs % groups == 0]
+    return split(x)
 
 
 def _launch(
-    name: str, x: Slabs, y: Slabs, split: _Split, arguments: tuple[Argument, ...], more: tuple[Region, ...], node: str
+    name: str, x: Slabs, y: Slabs, split: Split, arguments: tuple[Argument, ...], more: tuple[Region, ...], node: str
 ) -> Launch:
     return Launch(
         f"norm/{name}_{x.element if x.element == y.element else f'{x.element}_{y.element}'}",

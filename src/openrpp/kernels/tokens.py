@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from openrpp.kernels.slabs import Slabs
+
+_WARPS = 255
 
 
 def check_tokens(*tensors: Slabs) -> None:
@@ -24,3 +28,23 @@ def same_shape(x: Slabs, *others: Slabs) -> None:
 
 def _shape(x: Slabs) -> str:
     return f"{x.element}[{x.channels}][{x.height}][{x.width}]"
+
+
+@dataclass(frozen=True)
+class Split:
+    """How rows are reduced: `groups` threads per lane take `per` slabs of a row each; a block has `rows` rows."""
+
+    groups: int
+    per: int
+    rows: int
+
+
+def split(x: Slabs) -> Split:
+    """The split of a tensor of tokens; a row's share of it depends on the channels only."""
+    groups = min(_divisors(x.slabs), key=lambda groups: x.slabs // groups + groups)
+    blocks = -(-x.width // min(_WARPS // groups, x.width))
+    return Split(groups, x.slabs // groups, -(-x.width // blocks))
+
+
+def _divisors(slabs: int) -> list[int]:
+    return [groups for groups in range(1, min(slabs, _WARPS) + 1) if slabs % groups == 0]

@@ -141,3 +141,25 @@ def test_nodes_without_a_kernel_run_between_launches() -> None:
         constants={"axis": np.array(1)},
     )  # fmt: skip
     assert session.host_nodes()[0].reason == "no kernel of the library"
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+@pytest.mark.parametrize("after", ["", "bias", "residual"])
+def test_products_of_a_few_rows(after: str, dtype: Element) -> None:
+    rng = np.random.default_rng(6)
+    nodes = [node("MatMul", ["n", "m"], ["p"])]
+    if after == "bias":
+        nodes.append(node("Add", ["b", "p"], ["q"]))
+    elif after == "residual":
+        nodes.append(node("Add", ["p", "n"], ["q"]))
+    nodes.append(node("Relu", ["q" if after else "p"], ["y"]))
+    constants = {"m": rng.standard_normal((40, 40)).astype(np.float32) / 6, "b": rng.random(40).astype(np.float32)}
+    session = check(nodes, [1, 3, 40], {"y": [1, 3, 40]}, dtype, constants=constants)
+    assert [launch.kernel.split("/")[0] for launch in session.plan().launches] == ["norm", *["gemv"] * 3, "elementwise"]
+
+
+def test_gemm() -> None:
+    rng = np.random.default_rng(6)
+    nodes = [node("Gemm", ["n", "m", "b"], ["y"], transB=1)]
+    constants = {"m": rng.standard_normal((70, 48)).astype(np.float32) / 6, "b": rng.random(70).astype(np.float32)}
+    check(nodes, [1, 48], {"y": [1, 70]}, "bf16", constants=constants)

@@ -211,14 +211,14 @@ class _Reader:
         self.regions = [_region(item) for item in data["regions"]]
 
     def plan(self) -> Plan:
-        found, regions = self.found, self.regions
+        found = self.found
         return Plan(
             _ports(found["inputs"]),
             _ports(found["outputs"]),
             [self._step(step) for step in found["steps"]],
             [self._constant(item) for item in found["constants"]],
-            {name: regions[index] for name, index in found["states"].items()},
-            {regions[index]: offset for index, offset in found["offsets"]},
+            {name: self._number(index) for name, index in found["states"].items()},
+            {self._number(index): offset for index, offset in found["offsets"]},
             found["arenas"],
             {
                 name: np.frombuffer(bytes.fromhex(item["bytes"]), item["dtype"]).reshape(item["shape"])
@@ -227,13 +227,16 @@ class _Reader:
             found["nodes"],
         )
 
+    def _number(self, index: int) -> Region:
+        return self.regions[index]
+
     def _constant(self, item: Data) -> Constant:
-        region = self.regions[item["region"]]
+        region = self._number(item["region"])
         content = np.frombuffer(self.weights, np.uint8, region.bytes, item["at"])
         return Constant(region, item["key"], content)
 
     def _at(self, data: Sequence[int]) -> At:
-        return At(self.regions[data[0]], data[1])
+        return At(self._number(data[0]), data[1])
 
     def _argument(self, data: Any) -> Argument:
         return self._at(data) if isinstance(data, list) else data  # pyright: ignore[reportUnknownArgumentType]
@@ -259,15 +262,15 @@ class _Reader:
             (grid[0], grid[1], grid[2]),
             (block[0], block[1], block[2]),
             tuple(self._argument(item) for item in data["arguments"]),
-            tuple(self.regions[index] for index in data["reads"]),
-            tuple(self.regions[index] for index in data["writes"]),
+            tuple(self._number(index) for index in data["reads"]),
+            tuple(self._number(index) for index in data["writes"]),
             data["shared"],
             data["macs"],
             data["node"],
         )
 
     def _layout(self, data: Data) -> Tensor | Flat:
-        region, shape = self.regions[data["region"]], tuple(data["shape"])
+        region, shape = self._number(data["region"]), tuple(data["shape"])
         if "dtype" in data:
             return Flat(shape, data["dtype"], region)
         return Tensor(shape, data["channel"], Slabs(region, **data["slabs"]))

@@ -75,6 +75,15 @@ def test_a_name_of_a_catalogue_is_a_model(rpp: Rpp, home: Path) -> None:
     assert "class 0" in result.stdout
 
 
+def test_a_compiled_model_is_saved_and_runs(rpp: Rpp, home: Path) -> None:
+    result = rpp("run", "colours.onnx", "--input", "red.png", "--save", "colours.rppm", "--dtype", "f32")
+    assert result.exit_code == 0, result.stderr
+    assert " compiled model -> colours.rppm" in result.stdout
+    again = rpp("run", "colours.rppm", "--input", "picture=red.png", "--out", "y.npy", "--json")
+    assert again.exit_code == 0, again.stderr
+    assert np.allclose(np.load(home / "y.npy"), [[1, 0, 0]])
+
+
 def test_the_help_of_models_is_another(rpp: Rpp) -> None:
     assert "--fact NAME=VALUE" in rpp("run", "x.onnx", "--help").stdout
     assert "--grid" in rpp("run", "--help").stdout
@@ -95,7 +104,7 @@ def _broken(home: Path) -> None:
         ("run odd.onnx --input red.png", "operator Relux of ONNX opset 17 is not known"),
         (
             "run colours.onnx",
-            "rpp: run: input picture has no value; give --input picture=FILE (inputs are picture FLOAT",
+            "rpp: run: input picture has no value; give --input picture=FILE (inputs are picture tensor(float)",
         ),
         ("run colours.onnx --input none.png", "none.png: No such file or directory"),
         ("run colours.onnx --input text.png", "rpp: vision: text.png: not a picture that pillow can read"),
@@ -104,6 +113,8 @@ def _broken(home: Path) -> None:
         ("run colours.onnx --input red.png --out y=y.npy", "there is no output y; there are out"),
         ("run colours.onnx --input red.png --fact head", "rpp: vision: 'head' is no fact; write NAME=VALUE"),
         ("run colours.onnx --input red.png --grid 4", "No such option '--grid'"),
+        ("run colours.onnx --input red.png --save a.onnx", "--save a.onnx: a compiled model is called FILE.rppm"),
+        ("run none.rppm --input red.png", "none.rppm"),
         ("detect red.png --model colours.onnx", "an output of shape [1, 3] is no detector's that is known"),
         ("detect text.png --model x.onnx", "rpp: vision: text.png: not a picture that pillow can read"),
         ("detect none.png --model x.onnx", "rpp: detect: none.png: No such file or directory"),

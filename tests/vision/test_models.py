@@ -84,12 +84,12 @@ def test_what_cannot_be_used_is_a_sentence(home: Path) -> None:
     with pytest.raises(GraphError, match=r"cut\.onnx is no ONNX model, or it is truncated"):
         open_model(str(home / "cut.onnx"))
     save(home / "flat.onnx", [ir.node("Relu", [flat := value("flat", [1, 10])])], [flat], {})
-    with pytest.raises(VisionError, match="input flat takes no picture"):
+    with pytest.raises(VisionError, match=r"input flat .* takes no picture"):
         open_model(str(home / "flat.onnx"))
     save(home / "many.onnx", [ir.node("Relu", [many := value("many", [8, 3, 9, 9])])], [many], {})
     with pytest.raises(VisionError, match="takes no single picture of three channels"):
         open_model(str(home / "many.onnx"))
     pair = [value("a", [1, 3, 4, 4]), value("b", [1, 3, 4, 4])]
     save(home / "two.onnx", [ir.node("Add", pair)], pair, {})
-    with pytest.raises(VisionError, match=r"which input takes the picture\? They are a .*, b "):
+    with pytest.raises(VisionError, match=r"which input takes the picture\? They are a .*, b tensor"):
         open_model(str(home / "two.onnx"))

@@ -48,7 +48,7 @@ def command(photo: str, model: str, output: str | None, score: float | None, as_
 
     if output:
         check_writable(output)
-    need_onnx()
+    need_onnx(model)
     pixels = read_image(photo)
     given = facts_given(options["facts"]) | ({} if score is None else {"score": score})
     found = open_model(model, [Path(file) for file in options["catalogues"]], given)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openrpp.graph import Session
     from openrpp.vision.models import Found, VisionModel
 
-SUFFIX = ".onnx"
+SUFFIXES = (".onnx", ".rppm")
 EPILOG = (
     """\b
 --input [NAME=]FILE gives an input the array of a .npy file, or a picture, which is resized and normalised as the model
@@ -34,6 +34,7 @@ wants it. Without NAME files go to the inputs in order. --out [NAME=]FILE.npy sa
 Examples:
   rpp run efficientnet-lite0 --input cat.jpg
   rpp run yolov8n.onnx --input street.jpg --out output0=out.npy
+  rpp run yolov8n.onnx --input street.jpg --save yolov8n.rppm
   rpp run model.onnx --input tokens=ids.npy --input mask=mask.npy --json
 """
 )
@@ -49,7 +50,7 @@ class Fed:
 
 def is_model(words: Sequence[str]) -> bool:
     """Whether the words behind `rpp run` are about a model: one ends in .onnx, or the first is a name to be pulled."""
-    if any(word.endswith(SUFFIX) and not word.startswith("-") and "=" not in word for word in words):
+    if any(word.endswith(SUFFIXES) and not word.startswith("-") and "=" not in word for word in words):
         return True
     first = words[0] if words else ""
     if not first or first.startswith("-") or Path(first).suffix in (".s", ".o", ".cu", ".cuh", ".rpp", ".bin"):
@@ -63,21 +64,35 @@ def is_model(words: Sequence[str]) -> bool:
 @click.argument("model", metavar="MODEL")
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="An input: a picture or a .npy file.")
 @click.option("--out", "outputs", multiple=True, metavar="[NAME=]FILE", help="An output to save as a .npy file.")
+@click.option("--save", "compiled", metavar="FILE.rppm", help="Write the compiled model, which needs no clang to run.")
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Classes of a classifier to show.")
 @session_options
 @json_option
 def command(
-    model: str, inputs: tuple[str, ...], outputs: tuple[str, ...], top: int, as_json: bool, **options: Any
+    model: str,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    compiled: str | None,
+    top: int,
+    as_json: bool,
+    **options: Any,
 ) -> None:
-    """Run MODEL, an ONNX file or the name of a model that was pulled, on the virtual card and print its report."""
-    from openrpp.cli.arrays import write_array
+    """Run MODEL on the virtual card and print its report.
+
+    MODEL is an ONNX file, the name of a model that was pulled, or what --save has written (.rppm).
+    """
+    from openrpp.cli.arrays import check_writable, write_array
     from openrpp.vision.models import find_model
 
     catalogues = [Path(file) for file in options["catalogues"]]
-    need_onnx()
+    need_onnx(model)
     found = find_model(model, catalogues)
     fed = _feed(found, inputs, catalogues, facts_given(options["facts"]))
-    saved = _places(outputs, [str(value.name) for value in found.model.graph.outputs])
+    saved = _places(outputs, [port.name for port in found.outputs])
+    if compiled:
+        check_writable(compiled)
+        if not compiled.endswith(SUFFIXES[1]):
+            raise InputError(f"--save {compiled}: a compiled model is called FILE{SUFFIXES[1]}")
     with waiting(f"compiling {model}"):
         session = open_session(found.model, model, options)
     begun = time.perf_counter()
@@ -87,38 +102,38 @@ def command(
     values = dict(zip((port.name for port in session.get_outputs()), results, strict=True))
     for name, file in saved.items():
         write_array(file, values[name], "")
+    if compiled:
+        session.save(compiled)
     meaning = _meaning(fed, results, top)
     if as_json:
         rows = [_row(name, value, saved) for name, value in values.items()]
-        document = {"model": model, "outputs": rows, "classes": meaning}
+        document = {"model": model, "outputs": rows, "classes": meaning, "saved": compiled}
         emit({**document, "report": session.report().as_dict(), "host_seconds": host_seconds})
         return
     _show(session, values, saved, meaning)
     with waiting("working out its card time"):
         report = session.report()
     show_report(report, session, model, host_seconds)
+    if compiled:
+        click.echo(f" compiled model -> {compiled}")
 
 
 def _feed(found: Found, inputs: Sequence[str], catalogues: Sequence[Path], facts: Mapping[str, Any]) -> Fed:
     """Arrays by input name. Raises InputError for a wrong number of files, what readers of files raise."""
-    import numpy as np
-
     from openrpp.cli.arrays import read_array
     from openrpp.vision.images import read_image
-    from openrpp.vision.models import picture_model
+    from openrpp.vision.models import listed, picture_model
 
-    ports = [value for value in found.model.graph.inputs if value.name not in found.model.graph.initializers]
-    named = _places(inputs, [str(value.name) for value in ports], "input")
+    named = _places(inputs, [port.name for port in found.inputs], "input")
     arrays: dict[str, NDArray[Any]] = {}
     vision: VisionModel | None = None
-    for value in ports:
-        name = str(value.name)
+    for port in found.inputs:
+        name = port.name
         if name not in named:
-            shown = ", ".join(f"{port.name} {port.dtype.name if port.dtype else '?'}{port.shape}" for port in ports)
-            raise InputError(f"input {name} has no value; give --input {name}=FILE (inputs are {shown})")
+            raise InputError(f"input {name} has no value; give --input {name}=FILE (inputs are {listed(found.inputs)})")
         if Path(named[name]).suffix == ".npy":
-            wanted = np.dtype(value.dtype.numpy()).name if value.dtype is not None else ""
-            arrays[name] = read_array(named[name], wanted)
+            wanted = port.type.removeprefix("tensor(").removesuffix(")")
+            arrays[name] = read_array(named[name], {"float": "float32", "double": "float64"}.get(wanted, wanted))
             continue
         pixels = read_image(named[name])
         vision = picture_model(found, catalogues, facts, name)

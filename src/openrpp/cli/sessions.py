@@ -67,7 +67,7 @@ def facts_given(texts: tuple[str, ...]) -> dict[str, Any]:
 
 
 def open_session(model: Any, name: str, options: dict[str, Any]) -> Session:
-    """A session for a model. Raises InputError where the libraries for ONNX are not installed, GraphError."""
+    """A session for a model. Raises GraphError."""
     from openrpp.cli.wild import explain_wild_accesses
     from openrpp.graph import Session
 
@@ -88,8 +88,12 @@ def waiting(what: str) -> Generator[None]:
         yield
 
 
-def need_onnx() -> None:
-    """Raises InputError where the extra is not installed."""
+def need_onnx(model: str) -> None:
+    """Raises InputError where the extra is not installed; a compiled model may do without it."""
+    from openrpp.vision.models import COMPILED
+
+    if model.endswith(COMPILED):
+        return
     try:
         import onnx
         import onnx_ir

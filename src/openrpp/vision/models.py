@@ -18,11 +18,16 @@ from openrpp.vision.facts import Facts, facts_in, facts_of
 from openrpp.vision.images import Pixels, Placement, fit, normalised
 
 if TYPE_CHECKING:
-    import onnx_ir as ir
+    from openrpp.graph import Port
 
 OPEN_SIZE: Final = (640, 640)
 """Height and width of an input that is open, where no fact says another."""
-_TYPES: Final = {"FLOAT": np.float32, "FLOAT16": np.float16, "DOUBLE": np.float64, "UINT8": np.uint8}
+COMPILED: Final = ".rppm"
+"""Files of `Session.save`."""
+_TYPES: Final[dict[str, Any]] = {
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}  # fmt: skip
 
 
 class Runs(Protocol):
@@ -45,22 +50,22 @@ class Fed:
 class VisionModel:
     """A model and how it wants its picture.
 
-    `model` is what `openrpp.graph.Session` takes; `size` is (height, width) of the input `name`; `last` says that
-    channels are its last axis.
+    `model` is that of `Found`; `size` is (height, width) of the input `name` of `type`, whose channels are its `last`
+    axis or its second.
     """
 
     title: str
-    model: ir.Model
+    model: Any
     facts: Facts
     name: str
     size: tuple[int, int]
     last: bool
-    dtype: str
+    type: str
 
     def feed(self, pixels: Pixels) -> Fed:
         """The input for a picture [height][width][3]."""
         placed, placement = fit(pixels, self.size, self.facts)
-        dtype = _TYPES[self.dtype]
+        dtype = _TYPES[self.type]
         values: NDArray[Any] = placed if dtype is np.uint8 else normalised(placed, self.facts).astype(dtype)
         ordered = values if self.last else values.transpose(2, 0, 1)
         return Fed({self.name: np.ascontiguousarray(ordered[None])}, placement)
@@ -85,10 +90,21 @@ class VisionModel:
 
 @dataclass(frozen=True)
 class Found:
-    """A model as it was read: `where` is what errors call it, `given` the facts of its catalogue."""
+    """A model as it was read.
+
+    Attributes:
+        where: what errors call it.
+        model: what `openrpp.graph.Session` takes.
+        inputs, outputs: its ports.
+        metadata: what the file says about itself.
+        given: the facts of its catalogue.
+    """
 
     where: str
-    model: ir.Model
+    model: Any
+    inputs: Sequence[Port]
+    outputs: Sequence[Port]
+    metadata: Mapping[str, str]
     given: Mapping[str, Any]
 
 
@@ -97,12 +113,34 @@ def find_model(text: str, catalogues: Sequence[Path] = ()) -> Found:
 
     Raises VisionError, WeightsError, and GraphError for a file that is no model.
     """
-    if Path(text).exists() or "/" in text or text.endswith(".onnx"):
-        return Found(text, _read(Path(text), ""), {})
+    if Path(text).exists() or "/" in text or text.endswith((".onnx", COMPILED)):
+        return _read(text, Path(text), {})
     item = weights.entry(text, *catalogues)
     if item.kind == "llm":
         raise VisionError(f"{text} is a language model; 'rpp chat {text}' talks to it")
-    return Found(text, _read(weights.find(text, catalogues), str(item.facts.get("build", ""))), item.facts)
+    return _read(text, weights.find(text, catalogues), item.facts)
+
+
+def _read(where: str, path: Path, given: Mapping[str, Any]) -> Found:
+    from openrpp.graph import saved
+    from openrpp.graph.compile import port_of
+    from openrpp.graph.source import read_model
+    from openrpp.vision import efficientnet
+    from openrpp.vision.torch_file import read_tensors
+
+    if path.suffix == COMPILED:
+        compiled = saved.load(path)
+        return Found(where, compiled, compiled.inputs, compiled.outputs, {}, given)
+    match given.get("build", ""):
+        case "":
+            model = read_model(path)
+        case "efficientnet-lite0":
+            model = efficientnet.build(read_tensors(path))
+        case other:
+            raise VisionError(f"{where}: build = {other!r}; there is efficientnet-lite0")
+    fed = [port_of(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
+    outputs = [port_of(value) for value in model.graph.outputs]
+    return Found(where, model, fed, outputs, model.metadata_props, given)
 
 
 def open_model(text: str, catalogues: Sequence[Path] = (), more: Mapping[str, Any] | None = None) -> VisionModel:
@@ -120,22 +158,10 @@ def picture_model(
 
     Raises VisionError.
     """
-    facts = facts_of({**facts_in(found.model.metadata_props), **found.given, **(more or {})}, found.where)
+    facts = facts_of({**facts_in(found.metadata), **found.given, **(more or {})}, found.where)
     if isinstance(facts.labels, str):
         facts = replace(facts, labels=_labels(facts.labels, catalogues))
-    return _described(found.where, found.model, facts, name)
-
-
-def _read(path: Path, build: str) -> ir.Model:
-    from openrpp.graph.source import read_model
-    from openrpp.vision import efficientnet
-    from openrpp.vision.torch_file import read_tensors
-
-    if not build:
-        return read_model(path)
-    if build != "efficientnet-lite0":
-        raise VisionError(f"{path}: build = {build!r}; there is efficientnet-lite0")
-    return efficientnet.build(read_tensors(path))
+    return _described(found, facts, name)
 
 
 def _labels(name: str, catalogues: Sequence[Path]) -> tuple[str, ...]:
@@ -146,23 +172,25 @@ def _labels(name: str, catalogues: Sequence[Path]) -> tuple[str, ...]:
     return read_labels(weights.place(item)) if weights.is_here(item) else ()
 
 
-def _described(where: str, model: ir.Model, facts: Facts, name: str) -> VisionModel:
+def _described(found: Found, facts: Facts, name: str) -> VisionModel:
     """The input that takes the picture. Raises VisionError for one that takes none."""
-    fed = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
-    chosen = [value for value in fed if name in ("", value.name)]
-    shown = ", ".join(f"{value.name} {value.shape}" for value in fed) or "none"
+    chosen = [port for port in found.inputs if name in ("", port.name)]
     if len(chosen) != 1:
-        raise VisionError(f"{where}: which input takes the picture? They are {shown}")
-    value = chosen[0]
-    if value.shape is None or len(value.shape) != 4 or value.dtype is None or value.dtype.name not in _TYPES:
-        raise VisionError(
-            f"{where}: input {value.name} takes no picture; a picture has 4 axes of FLOAT, FLOAT16 or UINT8"
-        )
-    shape = [extent if isinstance(extent, int) else None for extent in value.shape]
+        raise VisionError(f"{found.where}: which input takes the picture? They are {listed(found.inputs) or 'none'}")
+    port = chosen[0]
+    if len(port.shape) != 4 or port.type not in _TYPES:
+        wanted = "a picture has 4 axes of float, float16, double or uint8"
+        raise VisionError(f"{found.where}: input {listed(chosen)} takes no picture; {wanted}")
+    shape = [extent if isinstance(extent, int) else None for extent in port.shape]
     last = shape[3] == 3 and shape[1] != 3
     if shape[0] not in (None, 1) or shape[3 if last else 1] not in (None, 3):
-        raise VisionError(f"{where}: input {value.name} {value.shape} takes no single picture of three channels")
+        raise VisionError(f"{found.where}: input {listed(chosen)} takes no single picture of three channels")
     height, width = shape[1:3] if last else shape[2:4]
     open_size = facts.size or OPEN_SIZE
     size = (height or open_size[0], width or open_size[1])
-    return VisionModel(where, model, facts, str(value.name), size, last, value.dtype.name)
+    return VisionModel(found.where, found.model, facts, port.name, size, last, port.type)
+
+
+def listed(ports: Sequence[Port]) -> str:
+    """Inputs or outputs as sentences name them: `images tensor(float) [1, 3, 416, 416]`."""
+    return ", ".join(f"{port.name} {port.type} [{', '.join(map(str, port.shape))}]" for port in ports)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from openrpp.graph import Session
 from openrpp.machine.report import Span
 from openrpp.weights import WeightsError, pull
 
@@ -72,6 +73,17 @@ class Found:
         self.details |= other.details
 
 
+def taken(session: Session) -> dict[str, Any]:
+    """What a row says about a session's run: card time, launches, host nodes.
+
+    Only of bf16: f32 is there for the numbers, and to walk its slow kernels takes minutes.
+    """
+    if session.dtype != "bf16":
+        return {}
+    report = session.report()
+    return {"card": report.card, "launches": report.launches, "host_nodes": len(report.host_nodes)}
+
+
 def weights_of(name: str) -> Path:
     """The file of a model, pulled where it is missing. Raises Skipped where it cannot be had."""
     try:
@@ -90,6 +102,7 @@ def table(rows: Sequence[Row]) -> Table:
         times = (
             [f"{1e3 * end:.3f}" for end in (span.low, span.nominal, span.high)] if span and row.launches else ["-"] * 3
         )
+        counts = (str(row.launches), str(row.host_nodes)) if row.launches or row.host_nodes else ("-", "-")
         same = "-" if row.same is None else "yes" if row.same else "NO"
-        made.add_row(row.model, row.what, row.dtype, same, row.says, *times, str(row.launches), str(row.host_nodes))
+        made.add_row(row.model, row.what, row.dtype, same, row.says, *times, *counts)
     return made

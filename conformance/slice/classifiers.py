@@ -8,11 +8,12 @@ bar wants five photos with the same order. How near the closest two of the best 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 
-from conformance.slice.board import MODELS, Found, Row, Skipped, weights_of
+from conformance.slice.board import MODELS, Found, Row, Skipped, taken, weights_of
 from conformance.slice.pictures import PHOTOS, photo
 from openrpp.graph import Session
 from openrpp.vision.models import open_model
@@ -44,15 +45,15 @@ def measure(dtypes: Sequence[str]) -> Found:
     found = Found()
     for dtype in dtypes:
         session = Session(model.model, dtype=dtype)  # type: ignore[arg-type]  # argparse knows the two
+        rows: list[Row] = []
         for what in PHOTOS:
             feed = model.feed(photo(what)).feed
             own, other = (np.asarray(run(None, feed)[0][0], np.float64) for run in (session.run, oracle.run))
             same, step = order(own) == order(other), closest(other)
             says = f"{order(own)} and {order(other)}" if not same else f"{order(own)}"
             says += f"; logits {np.abs(own - other).max():.3f} apart at most, the closest two of the best {step:.3f}"
-            report = session.report()
-            hosts = len(report.host_nodes)
-            found.rows.append(Row(model.title, what, dtype, same, says, report.card, report.launches, hosts))
+            rows.append(Row(model.title, what, dtype, same, says))
+        found.rows += [replace(row, **taken(session)) for row in rows]
     for dtype in dtypes:
         rows = [row for row in found.rows if row.dtype == dtype]
         found.bars[f"classes_same_{dtype}"] = sum(bool(row.same) for row in rows)

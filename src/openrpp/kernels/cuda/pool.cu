@@ -13,21 +13,24 @@ static __device__ __forceinline__ word larger(word a, word b) {
     return __builtin_bit_cast(word, most);
 }
 
-static __device__ __forceinline__ int inside(int at, int size) { return at < 0 ? 0 : at < size ? at : size - 1; }
+// A row or column of the window, that of the first tap inside of the image for one outside of it.
+static __device__ __forceinline__ unsigned inside(unsigned at, unsigned size, unsigned first) {
+    return at < size ? at : first;
+}
 
-// Rows and columns of taps that lie outside of the image take its nearest pixel, which the window holds, too.
 template <class T>
 static __device__ __forceinline__ void max_pool(const T *x, const Walk &walk, const Edges &edges, const Result<T> &to) {
-    int px = (blockIdx.x * to.step_x + threadIdx.y) * walk.tap_stride - walk.left;
-    int py = (blockIdx.y * to.step_y + threadIdx.z) * walk.row_stride - walk.top;
+    int px = ((blockIdx.x * to.step_x + threadIdx.y) * walk.tap_stride - walk.left) * 32, width = walk.width * 32;
+    int py = ((blockIdx.y * to.step_y + threadIdx.z) * walk.row_stride - walk.top) * walk.pitch;
+    int height = walk.height * walk.pitch, first_x = px < 0 ? 0 : px, first_y = py < 0 ? 0 : py;
     const T *slab = x + blockIdx.z * walk.plane + walk.inside + threadIdx.x;
     T most = lowest(x);
 #pragma unroll 1
-    for (int row = walk.rows, i = py; row; row--, i += walk.down) {
-        int line = inside(i, walk.height) * walk.pitch;
+    for (int row = walk.rows, i = py; row; row--, i += walk.down * walk.pitch) {
+        int line = inside(i, height, first_y);
 #pragma unroll 1
-        for (int tap = walk.taps, j = px; tap; tap--, j += walk.right)
-            most = larger(most, slab[line + inside(j, walk.width) * 32]);
+        for (int tap = walk.taps, j = px; tap; tap--, j += walk.right * 32)
+            most = larger(most, slab[line + inside(j, width, first_x)]);
     }
     put_result(most, to, edges);
 }

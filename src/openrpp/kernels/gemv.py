@@ -13,7 +13,7 @@ parts of a block in turn, and the parts are added in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,7 @@ from openrpp.kernels.launch import Argument, At, Launch, Region
 from openrpp.kernels.quant import WORDS, Panels
 from openrpp.kernels.slabs import BYTES, SLAB, Slabs
 
-_WEIGHTS, _FIRST, _SECOND, _FETCHED, _NEXT, _SIZES = 0, 1, 2, 3, slice(4, 7), slice(7, 11)
+_WEIGHTS, _FIRST, _SECOND, _FETCHED, _NEXT, _SIZES = 0, 1, 2, 3, 4, slice(7, 11)
 """Places of arguments: weights, tiles, whether the first has been asked for, the next matrix, how tiles are cut."""
 _FAMILY: Final = "gemv/"
 _GATED: Final = "gated_"
@@ -71,36 +71,56 @@ def cut(weights: Panels, tile_bytes: int) -> Cut:
 
 
 def link(launches: Sequence[Launch], *, again: bool = False) -> list[Launch]:
-    """Launches of a step whose vector products ask for each other's first tiles, in order.
+    """Launches of a step in which the first tile of each vector product is asked for by a launch before it.
 
-    The products must have been made with the same tiles, and this comes once. With `again` the last one asks for the
-    first tile of the step, and the first one takes it as asked for: so a step that is replayed goes on. Its first run
-    needs launches linked without.
+    That is the last launch before it that can: a vector product, or an attention of one token, which asks when its own
+    transfers are under way. The products must have been made with the same tiles, and this comes once. With `again` the
+    step's first tile is asked for at its end, and the first product takes it as asked for: so a step that is replayed
+    goes on. Its first run needs launches linked without.
 
     Raises ValueError where that needs an even number of tiles and cannot be had.
     """
-    places = [index for index, launch in enumerate(launches) if launch.kernel.startswith(_FAMILY)]
-    made, swapped = list(launches), False
-    if again and sum(_cut_of(made[index]).tiles for index in places) % 2:
-        _with_other_parity(made, places)
-    for number, index in enumerate(places):
-        launch, fetched = made[index], int(number > 0 or again)
-        ends = _tiles(launch)
-        places_now = ends[::-1] if swapped else ends
-        swapped ^= bool(_cut_of(launch).tiles % 2)
-        following = places[number + 1] if number + 1 < len(places) else places[0] if again else None
-        arguments = list(launch.arguments)
-        arguments[_FIRST], arguments[_SECOND], arguments[_FETCHED] = *places_now, fetched
-        reads = launch.reads
-        if following is not None:
-            target = made[following]
-            weights = target.arguments[_WEIGHTS]
+    made = list(launches)
+    products = [index for index, launch in enumerate(made) if launch.kernel.startswith(_FAMILY)]
+    carriers = [index for index, launch in enumerate(made) if _asks(launch)]
+    if again and sum(_cut_of(made[index]).tiles for index in products) % 2:
+        _with_other_parity(made, products)
+    swapped = False
+    for number, index in enumerate(products):
+        ends = _tiles(launches[index])[:: -1 if swapped else 1]
+        before = [place for place in carriers if place < index] or (carriers[-1:] if again else [])
+        _set(made, index, {_FIRST: ends[0], _SECOND: ends[1], _FETCHED: int(bool(before))})
+        if before:
+            weights = made[index].arguments[_WEIGHTS]
             assert isinstance(weights, At)
-            words = _cut_of(target).first * _group_words(target)
-            arguments[_NEXT] = ends[1] if swapped else ends[0], weights, words
-            reads = tuple(dict.fromkeys((*reads, weights.region)))
-        made[index] = replace(launch, arguments=tuple(arguments), reads=reads)
+            words = _cut_of(made[index]).first * _group_words(made[index])
+            first = _asks(made[before[-1]])
+            assert first is not None
+            _set(made, before[-1], {first: ends[0], first + 1: weights, first + 2: words}, weights.region, ends[0].region)
+        swapped ^= bool(_cut_of(made[index]).tiles % 2)
     return made
+
+
+def _asks(launch: Launch) -> int | None:
+    """Which argument of a launch says where to put what a later launch needs; source and words follow."""
+    if launch.kernel.startswith(_FAMILY):
+        return _NEXT
+    return len(launch.arguments) - 3 if launch.kernel.startswith("attention/decode_") else None
+
+
+def _set(
+    launches: list[Launch],
+    index: int,
+    values: Mapping[int, Argument],
+    read: Region | None = None,
+    written: Region | None = None,
+) -> None:
+    launch, arguments = launches[index], list(launches[index].arguments)
+    for place, value in values.items():
+        arguments[place] = value
+    reads = dict.fromkeys((*launch.reads, *((read,) if read else ())))
+    writes = dict.fromkeys((*launch.writes, *((written,) if written else ())))
+    launches[index] = replace(launch, arguments=tuple(arguments), reads=tuple(reads), writes=tuple(writes))
 
 
 def _tiles(launch: Launch) -> tuple[At, At]:
@@ -130,9 +150,8 @@ def _with_other_parity(launches: list[Launch], places: Sequence[int]) -> None:
         for together in range(now.together - 1, 0, -1):
             other = replace(now, together=together)
             if (other.tiles - now.tiles) % 2:
-                arguments = list(launches[index].arguments)
-                arguments[_SIZES] = other.groups, other.panels, other.chunk, other.together
-                launches[index] = replace(launches[index], arguments=tuple(arguments))
+                sizes = (other.groups, other.panels, other.chunk, other.together)
+                _set(launches, index, dict(enumerate(sizes, _SIZES.start)))
                 return
     raise ValueError("a step with an odd number of tiles cannot go on from its end to its start")
 

@@ -114,9 +114,7 @@ class Step:
 
 
 def _tokens(name: str, channels: int, element: Element = "bf16") -> Slabs:
-    return Slabs(
-        Region(name, -(-channels // SLAB) * SLAB * BYTES[element], "sram"), 0, channels, 1, 1, element=element
-    )
+    return Slabs(Region(name, -(-channels // SLAB) * SLAB * BYTES[element], "sram"), 0, channels, 1, 1, element=element)
 
 
 def measure() -> Found:

@@ -86,7 +86,7 @@ def link(launches: Sequence[Launch], *, again: bool = False) -> list[Launch]:
     if again and sum(_cut_of(made[index]).tiles for index in products) % 2:
         _with_other_parity(made, products)
     swapped = False
-    for number, index in enumerate(products):
+    for index in products:
         ends = _tiles(launches[index])[:: -1 if swapped else 1]
         before = [place for place in carriers if place < index] or (carriers[-1:] if again else [])
         _set(made, index, {_FIRST: ends[0], _SECOND: ends[1], _FETCHED: int(bool(before))})
@@ -96,7 +96,8 @@ def link(launches: Sequence[Launch], *, again: bool = False) -> list[Launch]:
             words = _cut_of(made[index]).first * _group_words(made[index])
             first = _asks(made[before[-1]])
             assert first is not None
-            _set(made, before[-1], {first: ends[0], first + 1: weights, first + 2: words}, weights.region, ends[0].region)
+            asked: dict[int, Argument] = {first: ends[0], first + 1: weights, first + 2: words}
+            _set(made, before[-1], asked, weights.region, ends[0].region)
         swapped ^= bool(_cut_of(made[index]).tiles % 2)
     return made
 

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from openrpp.kir.ir import Kernel
+from openrpp.kir.ir import Constant, Instr, Kernel, Parameter
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.engines import Call
 
@@ -66,9 +66,13 @@ def _values(card: Card, kernel: Kernel, values: Sequence[object]) -> tuple[objec
 
 @lru_cache(maxsize=4096)
 def looks_at_addresses(kernel: Kernel) -> bool:
-    """Whether a kernel compares addresses, or makes numbers of them."""
-    return any(
-        instr.op.name == "ptrtoint"
-        or (instr.op.name == "icmp" and any(operand.type.is_pointer for operand in instr.operands))
-        for instr in kernel.instructions()
+    """Whether a kernel compares addresses with each other, or makes numbers of them. Null is known from the key."""
+    return any(instr.op.name == "ptrtoint" or _compares(instr) for instr in kernel.instructions())
+
+
+def _compares(instr: Instr) -> bool:
+    if instr.op.name != "icmp" or not instr.operands[0].type.is_pointer:
+        return False
+    return not any(isinstance(operand, Parameter) for operand in instr.operands) or not any(
+        isinstance(operand, Constant) and not operand.bits for operand in instr.operands
     )

@@ -152,7 +152,8 @@ class HostKernel:
         self.tier = tier
         self.geometry, self._vectors = geometry_for(kernel, block, tier, lanes)
         self._variants: dict[Options, Variant] = {}
-        self._variant(Options())
+        self._translations: dict[Options, Translation] = {}
+        self._translate(Options())  # refuses what cannot be; code is made for what is launched
 
     def text(self, options: Options | None = None) -> str:
         """The LLVM IR before optimisation."""
@@ -160,8 +161,10 @@ class HostKernel:
 
     def _translate(self, options: Options) -> Translation:
         """Where branches are observed, threads run in vectors: that is what the card does."""
-        geometry = self._vectors if options.watched else self.geometry
-        return translate(self.module, self.kernel, geometry, self.tier, options)
+        if options not in self._translations:
+            geometry = self._vectors if options.watched else self.geometry
+            self._translations[options] = translate(self.module, self.kernel, geometry, self.tier, options)
+        return self._translations[options]
 
     def assembly(self) -> str:
         """The machine code of the usual variant."""

@@ -57,6 +57,12 @@ class Pairs(Tiles):
             return
         rows, columns = self._rows(roles[0]), self._columns(roles[1])
         before = self._sums(instr.operands[2 * WORDS])
+        if self.mask is not None:  # the last group of a block, or few lanes: short code
+            parts, _ = self._exactly(before.parts, rows, columns)
+            self.define(instr, self.join("float", parts, WIDTH))
+            self.known_sums[instr] = _Sums(parts, "")
+            self.uses_tiles = True
+            return
         inside = self._factors_suit(rows, columns)
         inside = self.writer(f"and i1 {inside}, {before.suit}") if before.suit else inside
         fast, exact, behind = (self.writer.label(hint) for hint in ("pairs", "exact", "end"))
@@ -65,8 +71,7 @@ class Pairs(Tiles):
         quick = self._on_pairs(before.parts, rows, columns)
         self.writer.jump(behind)
         self.writer.place(exact)
-        slow = self._exactly(before.parts, rows, columns)
-        suits = self._suiting(slow)
+        slow, suits = self._exactly(before.parts, rows, columns)
         self.writer.jump(behind)
         self.writer.place(behind)
         kind = f"<{WIDTH} x float>"
@@ -191,8 +196,8 @@ class Pairs(Tiles):
             total = self.writer.call(f"<{WIDTH} x float>", _DOT, f"<{WIDTH} x float> {total}", *halves)
         return total
 
-    def _exactly(self, sums: list[str], rows: _Factor, columns: _Factor) -> list[str]:
-        """The same with all roundings, in memory."""
+    def _exactly(self, sums: list[str], rows: _Factor, columns: _Factor) -> tuple[list[str], str]:
+        """The same with all roundings, in memory, and whether it suits the next dot."""
         writer, pointers = self.writer, list[str]()
         given = ((sums, "float", WIDTH), (rows.texts, "i32", self.geometry.rows * WORDS))
         for texts, element, count in (*given, (columns.texts, "i32", self.geometry.columns)):
@@ -201,7 +206,7 @@ class Pairs(Tiles):
             for index, text in enumerate(texts):
                 at = writer.byte(place, index * count * 4)
                 writer.do(f"store <{count} x {element}> {text}, ptr {at}, align {min(64, count * 4)}")
-        writer.do(f"call void @dot_rows({', '.join(pointers)})")
+        suits = writer(f"call i1 @dot_rows({', '.join(pointers)})")
         root = pointers[0].split()[1]
         places = [writer.byte(root, 4 * WIDTH * index) for index in range(len(sums))]
-        return [writer(f"load <{WIDTH} x float>, ptr {place}, align 64") for place in places]
+        return [writer(f"load <{WIDTH} x float>, ptr {place}, align 64") for place in places], suits

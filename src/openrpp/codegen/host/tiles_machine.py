@@ -15,7 +15,7 @@ from openrpp.codegen.host.geometry import Geometry
 from openrpp.codegen.host.ops.floating import dot_chains, pair
 from openrpp.codegen.host.ops.lanes import Lanes
 from openrpp.codegen.host.tiers import Tier
-from openrpp.codegen.host.tiles import COLUMNS, EDGE, ROWS, SUMS, Machine
+from openrpp.codegen.host.tiles import COLUMNS, EDGE, LEAST_SUM, ROWS, SUMS, Machine
 from openrpp.codegen.host.writer import Writer
 
 _ROW_BYTES = 64
@@ -141,10 +141,13 @@ def _function(name: str, arguments: str, writer: Writer) -> str:
 
 
 def _dot_rows(geometry: Geometry, tier: Tier, declared: dict[str, str]) -> str:
-    """c + (E + O) with every rounding, for factors and sums in memory."""
+    """c + (E + O) with every rounding, for factors and sums in memory; for pairs, whether all results suit them."""
     writer, columns = Writer(), geometry.columns
     lanes = Lanes(writer, columns, tier)
-    kind = lanes.type("i32")
+    kind, least, result = lanes.type("i32"), "", "ret void"
+    if tier.tiles == "pairs":
+        least = writer.alloca(kind, 64)
+        writer.do(f"store {kind} {lanes.constant('i32', -1)}, ptr {least}, align 4")
     y = [half for word in range(WORDS) for half in pair(lanes, _load(writer, kind, "%b", 4 * columns * word))]
     with writer.counted(geometry.rows) as row:
         x_at = writer(f"getelementptr i8, ptr %a, i32 {writer(f'mul i32 {row}, {4 * WORDS}')}")
@@ -152,8 +155,22 @@ def _dot_rows(geometry: Geometry, tier: Tier, declared: dict[str, str]) -> str:
         c_at = writer(f"getelementptr i8, ptr %c, i32 {writer(f'mul i32 {row}, {4 * columns}')}")
         total = dot_chains(lanes, x, y, _load(writer, lanes.type("float"), c_at, 0))
         writer.do(f"store {lanes.type('float')} {total}, ptr {c_at}, align 4")
+        if least:
+            size = lanes.binary("and", "i32", lanes.cast("bitcast", "float", total, "i32"), _every(lanes, 0x7FFF_FFFF))
+            moved = lanes.binary("add", "i32", size, _every(lanes, -1))  # zeros become large
+            smaller = lanes.call("umin", "i32", moved, _load(writer, kind, least, 0))
+            writer.do(f"store {kind} {smaller}, ptr {least}, align 4")
+    if least:
+        suit = lanes.compare("icmp uge", "i32", _load(writer, kind, least, 0), _every(lanes, LEAST_SUM - 1))
+        bits = writer(f"bitcast <{columns} x i1> {suit} to i{columns}")
+        result = f"ret i1 {writer(f'icmp eq i{columns} {bits}, -1')}"
     declared |= writer.declared
-    return _function("dot_rows", "ptr %c, ptr %a, ptr %b", writer)
+    head = f"define internal {result.split()[1]} @dot_rows(ptr %c, ptr %a, ptr %b) noinline nounwind {{"
+    return "\n".join([head, *writer.allocas, *writer.lines, f"  {result}", "}"])
+
+
+def _every(lanes: Lanes, value: int) -> str:
+    return lanes.constant("i32", value)
 
 
 def _load(writer: Writer, kind: str, root: str, offset: int) -> str:

@@ -106,7 +106,7 @@ class Card:
         self._watchers: list[Callable[[Notice], object]] = [self._keep] if keep_timeline else []
         self.schedule = Schedule(self.arch, self._notify)
         self.pools = _pools(self.arch)
-        self.times = TimeMemo()
+        self.times = TimeMemo(self.arch)
         self._streams = 0
         self._captures: list[Capture] = []
         self.default_stream = Stream(self, "default")

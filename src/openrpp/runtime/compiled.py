@@ -92,17 +92,28 @@ def _compile(module: Module, symbol: str, form: Form) -> card.Program:
 
 
 def _key(module: Module, symbol: str, form: Form) -> str:
-    kernel = module.kernels[symbol]
-    used = [module.globals[name] for name in symbols(kernel)]
-    variables = [(item.name, item.space.value, item.size, item.align, item.dynamic) for item in used]
-    return digest(_version(), repr(form), print_kernel(kernel), repr(variables))
+    return digest(version_of(_SOURCES), repr(form), content_key(module, symbol))
+
+
+_contents: WeakKeyDictionary[Module, dict[str, str]] = WeakKeyDictionary()
+
+
+def content_key(module: Module, symbol: str) -> str:
+    """A digest of what a kernel says and of the variables that it uses."""
+    known = _contents.setdefault(module, {})
+    if symbol not in known:
+        kernel = module.kernels[symbol]
+        used = [module.globals[name] for name in symbols(kernel)]
+        variables = [(item.name, item.space.value, item.size, item.align, item.dynamic) for item in used]
+        known[symbol] = digest(print_kernel(kernel), repr(variables))
+    return known[symbol]
 
 
 @cache
-def _version() -> str:
-    """A digest of which files make machine code: their names, sizes and times of change."""
+def version_of(places: tuple[str, ...]) -> str:
+    """A digest of which files of the package make something: their names, sizes and times of change."""
     parts: list[str] = []
-    for name in _SOURCES:
+    for name in places:
         place = _PACKAGE / name
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             status = os.stat(path)

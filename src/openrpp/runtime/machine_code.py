@@ -25,6 +25,7 @@ from openrpp.runtime.compiled import PUBLISHED, Form, compiled, sram_sizes, sram
 from openrpp.runtime.engines import Call, Ran
 from openrpp.runtime.errors import KernelFault, OutOfMemory
 from openrpp.runtime.interpreter import CardMemory
+from openrpp.runtime.kept_times import kept_time
 from openrpp.runtime.memo import key_of
 from openrpp.runtime.merging import merges
 
@@ -92,11 +93,14 @@ def run_machine_code(card: Card, call: Call) -> Ran:
 def foreseen_time(card: Card, call: Call, effort: int | None = None) -> CardTime:
     """What a launch would take on the card, from its machine code and without data; why that is not known otherwise.
 
-    `effort` limits the columns that are carried out for votes. Launches that must take the same time are walked once.
+    `effort` limits the columns that are carried out for votes. Launches that must take the same time are walked once,
+    and by one process.
     """
     key = key_of(card, call, effort)
     found = card.times.find(key)
-    return found if found is not None else card.times.note(key, _foreseen(card, call, effort))
+    if found is None:
+        found = card.times.note(key, kept_time(card, call, key, lambda: _foreseen(card, call, effort)))
+    return found
 
 
 def _foreseen(card: Card, call: Call, effort: int | None) -> CardTime:

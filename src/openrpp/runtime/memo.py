@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
+from openrpp.arch import Card as Arch
+from openrpp.arch import fingerprint
 from openrpp.kir.ir import Constant, Instr, Kernel, Parameter
 from openrpp.runtime.card_time import CardTime
 from openrpp.runtime.engines import Call
@@ -28,8 +30,14 @@ _GRAIN: Final = 512
 class TimeMemo:
     """Card times of launches on one card; the oldest are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, arch: Arch) -> None:
+        self._arch = arch
         self._known: OrderedDict[Hashable, CardTime] = OrderedDict()
+
+    @cached_property
+    def figures(self) -> str:
+        """A digest of the card's figures."""
+        return fingerprint(self._arch)
 
     def find(self, key: Hashable) -> CardTime | None:
         """What is known."""
@@ -43,8 +51,8 @@ class TimeMemo:
         return taken
 
 
-def key_of(card: Card, call: Call, effort: int | None) -> Hashable:
-    """All that the card time of a launch depends on; `effort` as `foreseen_time` takes it."""
+def key_of(card: Card, call: Call, effort: int | None) -> tuple[Hashable, ...]:
+    """All that the card time of a launch depends on, the module first; `effort` as `foreseen_time` takes it."""
     kernel = call.module.kernels[call.symbol]
     values = tuple(call.values) if looks_at_addresses(kernel) else _values(card, kernel, call.values)
     room = tuple(card.pools["sram"].gaps)  # which decides how many blocks are merged, and where scratch lies

@@ -4,6 +4,7 @@ PYTHON ?= python3
 # pytest-xdist workers; `auto` is one per core, and 8 at most are started.
 WORKERS ?= auto
 PHOTO ?= build/photo.png
+PROMPT ?= What is the capital of France?
 
 CORPORA := $(if $(POLYBENCH),--polybench "$(POLYBENCH)") $(if $(RODINIA),--rodinia "$(RODINIA)") $(if $(HECBENCH),--hecbench "$(HECBENCH)")
 
@@ -18,7 +19,8 @@ DEV_READY := .venv/.ready-dev
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: demo-photo ## the main job: filter a real photo on the virtual card, print the report
+run: $(RUN_READY) ## the main job: a Llama on the virtual card answers PROMPT, then what you type; pulls 98 MB of weights at first
+	$(BIN)/rpp chat --interactive --prompt "$(PROMPT)"
 
 demo-photo: $(RUN_READY) ## filter a photo from scikit-image on the card, write PHOTO (build/photo.png)
 	@mkdir -p $(dir $(PHOTO))
@@ -88,7 +90,7 @@ $(BIN)/python:
 # Without isolation, so that the back end is installed once and clang not twice.
 $(RUN_READY): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[demo]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[cuda,demo,llm]'
 	@touch $@
 
 $(DEV_READY): pyproject.toml | $(BIN)/python

@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.bars import compare, judge
 from conformance.slice.board import Found, Skipped, table
 
-PARTS = ("detectors", "classifiers", "layers")
+PARTS = ("detectors", "classifiers", "language", "layers")
 """Modules of this package, in the order in which they run."""
 DTYPES = ("bf16", "f32")
 

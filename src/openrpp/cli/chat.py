@@ -36,7 +36,7 @@ Examples:
 @click.command("chat", epilog=EPILOG, short_help="Talk to a language model on the card.")
 @click.argument("name", metavar="[MODEL|FILE]", default=DEFAULT)
 @click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="Answer this; several are a conversation.")
-@click.option("--interactive", "-i", is_flag=True, help="Go on with what you type after --prompt.")
+@click.option("--interactive", "-i", is_flag=True, help="Go on with what you type after --prompt, on a terminal.")
 @click.option("--system", metavar="TEXT", help="What the model is told before the conversation.")
 @click.option("--tokens", type=click.IntRange(1), default=256, show_default=True, help="Most tokens of an answer.")
 @click.option("--temperature", type=float, default=0.0, show_default=True, help="0 takes the best token each time.")
@@ -62,7 +62,7 @@ def command(name: str, prompts: tuple[str, ...], interactive: bool, as_json: boo
     if as_json:
         emit(_document(checkpoint, model, options, prompts, answers, ready))
         return
-    if not prompts or interactive:
+    if not prompts or (interactive and sys.stdin.isatty()):
         answers += [_answered(conversation, text, options["tokens"], quiet=False) for text in _typed()]
     if answers:
         _show(checkpoint, model, options, answers, ready)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openrpp.kernels.attention import Cache, Heads, Rope
 from openrpp.kernels.launch import Region, Variable
 from openrpp.kernels.placed import Placed
-from openrpp.kernels.prefill import append, attend, room
+from openrpp.kernels.prefill import append, attention, room
 from openrpp.kernels.rope import rope, table
 from openrpp.kernels.slabs import Element, Slabs, pack, unpack
 from openrpp.runtime.card import Card
@@ -34,11 +34,13 @@ def _angles(heads: Heads, context: int) -> NDArray[np.float64]:
     return np.outer(np.arange(context), 1e4 ** (-np.arange(heads.size // 2) / (heads.size // 2)))
 
 
-def _chunked(heads: Heads, context: int, chunks: Sequence[int], element: Element, engine: str) -> F32:
-    """[channels][rows] of all chunks, one after the other."""
+def _chunked(
+    heads: Heads, context: int, chunks: Sequence[int], element: Element, engine: str, at_once: int | None = None
+) -> F32:
+    """[channels][rows] of all chunks, one after the other, with room for so many key heads in SRAM."""
     placed = Placed(Card("ae7100", engine=engine))
     cache = Cache(Region("cache", Cache.bytes(heads, context, element), "ddr"), heads, context, element)
-    tiles, angles = Region("tiles", room(cache), "sram"), _angles(heads, context)
+    tiles, angles = Region("tiles", room(cache, heads=at_once), "sram"), _angles(heads, context)
     content = table(np.cos(angles), np.sin(angles))
     turning = Rope(Region("rope", content.nbytes, "ddr"))
     placed.write(turning.table, content)
@@ -52,8 +54,7 @@ def _chunked(heads: Heads, context: int, chunks: Sequence[int], element: Element
         turned, out = tokens("turned", q.channels, rows, element), tokens("out", q.channels, rows, element)
         position = Variable("position", begin)
         launches = rope(q, turned, heads.size, position, turning)
-        launches += append(k, v, cache, position, tiles, rope=turning)
-        placed.run(launches + attend(turned, out, cache, position, tiles))
+        placed.run(launches + attention(turned, k, v, out, cache, position, tiles, rope=turning))
         results.append(unpack(out, placed.read(out.region, np.uint8))[:, 0])
         begin += rows
     return np.concatenate(results, axis=1)
@@ -76,6 +77,12 @@ def test_chunks_attend_to_all_before_them_and_do_not_matter(heads: Heads, elemen
 def test_engines_agree_on_chunks(heads: Heads, element: Element) -> None:
     native, reference = (_chunked(heads, 64, [5, 30], element, engine) for engine in ("native", "reference"))
     np.testing.assert_array_equal(native, reference)
+
+
+def test_heads_take_turns_where_sram_is_short() -> None:
+    heads = Heads(8, 4, 32)
+    whole, halves = (_chunked(heads, 64, [20, 30], "bf16", "native", count) for count in (None, 2))
+    np.testing.assert_array_equal(whole, halves)
 
 
 def test_rows_beyond_the_context_are_refused() -> None:

@@ -3,18 +3,18 @@
 
 extern __shared__ __align__(16) unsigned char shared[];
 
-// Tile blockIdx.x of the cache, all heads: it is fetched to `tiles`, where it stays, and rows that belong to it are put
+// Tile blockIdx.x of the cache, `heads` key heads from `first` on: it is fetched to `tiles`, where it stays, and rows that belong to it are put
 // into it and back to DDR. Block: (32 lanes, 32 tokens, slabs of a head); lanes are channels, but tokens where K is written,
 // from a copy whose pitch spreads them over the banks.
 template <class T>
 static __device__ __forceinline__ void put_rows(const T *k, const T *v, T *cache, T *tiles, const float *table,
-                                                int plane, int rows, int position, int size, unsigned tile, int heads,
-                                                int interleaved) {
+                                                int plane, int rows, int position, int size, unsigned tile, unsigned pitch,
+                                                int first, int heads, int interleaved) {
     T *turned = reinterpret_cast<T *>(shared + 128 * size);
     int begin = blockIdx.x * 32, last = position + rows - 1;
     if (begin > last) return;
-    unsigned place = blockIdx.x * heads * tile;
-    if (begin < position || begin + 31 > last) rpp::transfer(tiles + place, cache + place, heads * tile);
+    unsigned place = blockIdx.x * heads * tile, home = blockIdx.x * pitch + first * tile;
+    if (begin < position || begin + 31 > last) rpp::transfer(tiles + place, cache + home, heads * tile);
     if (begin + 31 < position) {
         rpp::wait();
         return;
@@ -28,14 +28,14 @@ static __device__ __forceinline__ void put_rows(const T *k, const T *v, T *cache
     const T *from = k + (begin + slot - position) * 32, *other = v + (begin + slot - position) * 32;
     T *mine = tiles + place;
 #pragma unroll 1
-    for (int head = 0; head < heads; head++, mine += tile) {
+    for (int head = first; head < first + heads; head++, mine += tile) {
         put(turned + d * 33 + slot, rotated(from, head * size, d, size, plane, angles, interleaved));
         mine[key_part(size) + (d >> 5) * 1024 + slot * 32 + (d & 31)] = other[channel(head * size + d, plane)];
         __syncthreads();
         mine[line * 32 + to] = turned[line * 33 + to];
         __syncthreads();
     }
-    rpp::transfer(cache + place, tiles + place, heads * tile);
+    rpp::transfer(cache + home, tiles + place, heads * tile);
 }
 
 // c + the product of 8 values with a column of a tile of 32 columns.
@@ -69,12 +69,12 @@ static __device__ __forceinline__ float other_lane(float own, float *meeting, in
     return meeting[threadIdx.y * 32 + lane];
 }
 
-// Head x of the group of key head y, rows of block z, over the cache's tiles in SRAM. Block: (32 lanes, rows); lanes are tokens of a
+// Head x of the group of key head `begin` + y, rows of block z, over the cache's tiles in SRAM. Block: (32 lanes, rows); lanes are tokens of a
 // tile for the scores, channels for the sums. Scores and powers lie in shared memory as [tile][row][32].
 template <class T>
 static __device__ __forceinline__ void attend(const T *q, T *out, const T *tiles, int plane, int out_plane, int rows,
-                                              int position, int size, unsigned tile, float scale, unsigned powers_at, unsigned scores_at) {
-    int head = blockIdx.y * gridDim.x + blockIdx.x, height = blockDim.y, own = threadIdx.y * 32 + threadIdx.x;
+                                              int position, int size, unsigned tile, int begin, float scale, unsigned powers_at, unsigned scores_at) {
+    int head = (begin + blockIdx.y) * gridDim.x + blockIdx.x, height = blockDim.y, own = threadIdx.y * 32 + threadIdx.x;
     int row = min((int)(blockIdx.z * height + threadIdx.y), rows - 1);
     int used = ((unsigned)position + min((blockIdx.z + 1) * height, (unsigned)rows) - 1 >> 5) + 1;
     float *meeting = reinterpret_cast<float *>(shared), *scores = reinterpret_cast<float *>(shared + scores_at);
@@ -131,14 +131,14 @@ static __device__ __forceinline__ void attend(const T *q, T *out, const T *tiles
 
 #define PREFILL(NAME, T)                                                                                               \
     extern "C" __global__ void append_##NAME(const T *k, const T *v, T *cache, T *tiles, const float *table,           \
-                                             int plane, int rows, int position, int size, unsigned tile, int heads,    \
-                                             int interleaved) {                                                        \
-        put_rows(k, v, cache, tiles, table, plane, rows, position, size, tile, heads, interleaved);                    \
+                                             int plane, int rows, int position, int size, unsigned tile,               \
+                                             unsigned pitch, int first, int heads, int interleaved) {                  \
+        put_rows(k, v, cache, tiles, table, plane, rows, position, size, tile, pitch, first, heads, interleaved);      \
     }                                                                                                                  \
     extern "C" __global__ void attend_##NAME(const T *q, T *out, const T *tiles, int plane, int out_plane, int rows,   \
-                                             int position, int size, unsigned tile, float scale,         \
-                                             unsigned powers, unsigned scores) {                          \
-        attend(q, out, tiles, plane, out_plane, rows, position, size, tile, scale, powers, scores);                                                                                                \
+                                             int position, int size, unsigned tile, int begin, float scale,            \
+                                             unsigned powers, unsigned scores) {                                       \
+        attend(q, out, tiles, plane, out_plane, rows, position, size, tile, begin, scale, powers, scores);             \
     }
 
 PREFILL(bf16, word)

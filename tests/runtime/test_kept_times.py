@@ -17,8 +17,17 @@ from openrpp.storage import Cache
 SLOWER = 'inherits = "ae7100x"\nname = "slower"\n[array.stage_latency]\nnominal = 6\n'
 
 
-def time_of(tmp_path: Path, arch: object = "ae7100x", each: int = 4, block: int = 64) -> CardTime:
-    source = f'extern "C" __global__ void twice(float *x) {{ x[{each} * threadIdx.x] *= 2; }}'
+STAGED = """#include <rpp.h>
+extern "C" __global__ void twice(float *x) {
+    __shared__ float tile[64];
+    rpp::stage_in(tile, x, 64);
+    rpp::wait();
+    x[threadIdx.x] = tile[threadIdx.x] * 2;
+}"""
+
+
+def time_of(tmp_path: Path, arch: object = "ae7100x", each: int = 4, block: int = 64, source: str = "") -> CardTime:
+    source = source or f'extern "C" __global__ void twice(float *x) {{ x[{each} * threadIdx.x] *= 2; }}'
     card = Card(arch, engine="native")  # type: ignore[arg-type]
     module = read(compile_source(source)).module
     x = card.array(np.ones(4096, np.float32))
@@ -50,3 +59,17 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path) -> None:
         if path.is_file():
             path.write_bytes(b"{")
     assert time_of(tmp_path) == first
+
+
+def test_a_kept_time_of_a_kernel_that_starts_transfers_is_whole(tmp_path: Path) -> None:
+    first, second = (time_of(tmp_path, source=STAGED) for _ in range(2))
+    assert second == first
+    assert all(type(mine) is type(theirs) for mine, theirs in _fields(first, second))
+
+
+def _fields(first: CardTime, second: CardTime) -> list[tuple[object, object]]:
+    return [
+        (vars(mine)[name], vars(theirs)[name])
+        for mine, theirs in zip(first.launches, second.launches, strict=True)
+        for name in vars(mine)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from openrpp.machine.report import LaunchReport, Roofline, Span
 from openrpp.runtime.card_time import CardTime
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MAKERS: Final = ("arch", "kir", "isa", "codegen", "machine", "runtime")
 """Packages whose change could change a time."""
+_ENDS: Final = Span(0, 0, 0).__dict__.keys()
 
 
 def kept_time(card: Card, call: Call, key: tuple[Hashable, ...], make: Callable[[], CardTime]) -> CardTime:
@@ -49,10 +50,16 @@ def _from_data(data: dict[str, Any]) -> CardTime:
 
 
 def _launch(data: dict[str, Any]) -> LaunchReport:
-    fields: dict[str, Any] = {
-        **data,
-        **{name: Span(**data[name]) for name in ("span", "seconds", "launch_seconds", "dma_tail")},
-        **{name: tuple(data[name]) for name in ("grid", "block", "notes")},
-        "roofline": Roofline(**data["roofline"]),
-    }
-    return LaunchReport(**fields)
+    return LaunchReport(**{name: _field(name, value) for name, value in data.items()})
+
+
+def _field(name: str, value: Any) -> Any:
+    """A field of a report as it was: JSON has neither tuples nor dataclasses."""
+    if isinstance(value, list):
+        return tuple(cast("list[Any]", value))
+    if isinstance(value, dict):
+        found = cast("dict[str, Any]", value)
+        if found.keys() == _ENDS:
+            return Span(**found)
+        return Roofline(**found) if name == "roofline" else found
+    return value

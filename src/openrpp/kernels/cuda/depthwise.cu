@@ -35,7 +35,7 @@ static __device__ __forceinline__ void depthwise(const T *x, const T *w, const W
                 sum = plus_product(x[from + own], w[at + threadIdx.x], sum);
         }
     }
-    put_result(activated(sum, to), to, edges);
+    store<NO_RESIDUAL>(sum, to, edges);
 }
 
 #define DEPTHWISE(NAME, TAPS, STRIDE, T)                                                                               \

@@ -27,9 +27,12 @@ static __device__ __forceinline__ word plus(word a, word b) {
 }
 static __device__ __forceinline__ float plus(float a, float b) { return a + b; }
 
-static __device__ __forceinline__ word activated(float sum, const Result<word> &to) {
-    word made = rounded(clamped(sum, to.low, to.high));
-    return to.function ? rpp::lookup(to.table, made) : made;
+// The two kinds of bfloat16 results: a table's, which knows the bounds, and a rounded one.
+static __device__ __forceinline__ word by_table(float sum, const Result<word> &to) {
+    return rpp::lookup(to.table, rounded(sum));
+}
+static __device__ __forceinline__ word by_rounding(float sum, const Result<word> &to) {
+    return rounded(clamped(sum, to.low, to.high));
 }
 
 enum Function { NONE, SILU, SIGMOID, HARD_SWISH, HARD_SIGMOID, LEAKY };  // as in conv.py
@@ -39,7 +42,7 @@ static __device__ __forceinline__ float sigmoid(float x) {
     return x < 0 ? e * share : share;
 }
 
-static __device__ __forceinline__ float activated(float sum, const Result<float> &to) {
+static __device__ __forceinline__ float by_rounding(float sum, const Result<float> &to) {
     float x = clamped(sum, to.low, to.high);
     switch (to.function) {
     case SILU: return x * sigmoid(x);
@@ -95,20 +98,40 @@ template <class T> static __device__ __forceinline__ T within(T made, const T *y
     return made;
 }
 
-// The result of this thread, stored, with its block's part of the border.
-template <class T> static __device__ __forceinline__ void put_result(T made, const Result<T> &to, const Edges &own = {}) {
-    T *y = to.y + blockIdx.z * to.plane + to.start + block_place(to, to.pitch) + own_place(to.pitch);
-    if (own.edges) made = within(made, y, own);
-    *y = made;
-    bordered(to);
+template <class T> static __device__ __forceinline__ T *place_of(const Result<T> &to) {
+    return to.y + blockIdx.z * to.plane + to.start + block_place(to, to.pitch) + own_place(to.pitch);
+}
+
+// The result of this thread, stored.
+template <class T> static __device__ __forceinline__ void put_result(T made, const Result<T> &to, const Edges &own) {
+    T *y = place_of(to);
+    *y = own.edges ? within(made, y, own) : made;
 }
 
 template <int RESIDUAL, class T>
-static __device__ __forceinline__ void store(float sum, const Result<T> &to, const Edges &own = {}) {
+static __device__ __forceinline__ T with_residual(T made, const T *residual) {
+    return RESIDUAL == RESIDUAL_LAST ? plus(made, *residual) : made;
+}
+
+// The end of a kernel: its sum as a result, and the border. What bfloat16 results have in common is written for each way:
+// a value that comes from one of several ways costs columns, and so does what only edges need.
+template <int RESIDUAL, class T>
+static __device__ __forceinline__ void store(float sum, const Result<T> &to, const Edges &own) {
     const T *residual = to.residual + blockIdx.z * to.residual_plane + block_place(to, to.residual_pitch);
     residual += own_place(to.residual_pitch);
     if (RESIDUAL == RESIDUAL_FIRST) sum += value(*residual);
-    T made = activated(sum, to);
-    if (RESIDUAL == RESIDUAL_LAST) made = plus(made, *residual);
-    put_result(made, to, own);
+    if constexpr (sizeof(T) == 2) {
+        if (own.edges) {
+            T made = to.function ? by_table(sum, to) : by_rounding(sum, to);
+            T *y = place_of(to);
+            *y = within(with_residual<RESIDUAL>(made, residual), y, own);
+        } else if (to.function) {
+            *place_of(to) = with_residual<RESIDUAL>(by_table(sum, to), residual);
+        } else {
+            *place_of(to) = with_residual<RESIDUAL>(by_rounding(sum, to), residual);
+        }
+    } else {
+        put_result(with_residual<RESIDUAL>(by_rounding(sum, to), residual), to, own);
+    }
+    bordered(to);
 }

@@ -33,6 +33,7 @@ static __device__ __forceinline__ void max_pool(const T *x, const Walk &walk, co
             most = larger(most, slab[line + inside(j, width, first_x)]);
     }
     put_result(most, to, edges);
+    bordered(to);
 }
 
 // The mean of taps that may lie in the border: zeros that count.
@@ -53,6 +54,7 @@ static __device__ __forceinline__ void mean_pool(const T *x, const Walk &walk, f
     T made;
     put(&made, sum * share);
     put_result(made, to, edges);
+    bordered(to);
 }
 
 #define POOL_OF                                                                                                        \

@@ -126,8 +126,8 @@ def test_a_whole_detector() -> None:
     made = yolo.model(0.25, 64, classes=3)
     feed = {"images": np.random.default_rng(1).random((1, 3, 64, 64), np.float32)}
     (wanted,) = expected(made, feed)
-    for dtype, tolerance in (("f32", 1e-5), ("bf16", 2e-2)):
-        (got,) = Session(made, dtype=dtype).run(None, feed)
+    for dtype, tolerance in (("f32", 1e-5), ("bf16", 2e-3)):
+        (got,) = Session(made, dtype=dtype, no_host=True).run(None, feed)
         assert np.abs(got - wanted).max() <= tolerance * np.abs(wanted).max()
 
 

@@ -53,6 +53,16 @@ def test_boxes_with_steps(step: tuple[int, int]) -> None:
     np.testing.assert_array_equal(content, pack(y, wanted).reshape(-1).view(np.uint8))
 
 
+@pytest.mark.parametrize("channel", [0, 3, 32])
+def test_bfloat16_becomes_float32(channel: int) -> None:
+    x, y = image("x", 40, 2, 3, "bf16", 1), image("y", 80, 2, 3, "f32", 1)
+    values = random((40, 2, 3))
+    (content,) = both(clear(y) + copy(x, y, whole(x), (channel, 0, 0)), {x.region: pack(x, values)}, [y.region])
+    wanted = np.zeros((80, 2, 3), np.float32)
+    wanted[channel : channel + 40] = values
+    np.testing.assert_array_equal(unpack(y, content), wanted)
+
+
 def test_views_within_a_slab_leave_their_neighbours_alone() -> None:
     whole_y = image("y", 32, 2, 3, "bf16")
     part = Slabs(whole_y.region, 0, 8, 2, 3, first=8)

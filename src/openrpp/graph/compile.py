@@ -122,9 +122,10 @@ def _op(node: ir.Node, row: Row, facts: Facts, refusals: Refusals) -> Op:
 
 def _accept(op: Op, row: Row, facts: Facts) -> None:
     facts.floats(*op.outputs)
-    channel = row.accepts(op, facts)
+    channel, element = row.accepts(op, facts), row.element(op, facts)
     for value in op.outputs:
         facts.channels[value] = channel
+        facts.elements[value] = element
 
 
 def _named(hosted: list[Hosted]) -> str:

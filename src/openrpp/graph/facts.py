@@ -23,7 +23,7 @@ class Facts:
     """Shapes, constants, attributes, and which axis of a value on the card is its channels.
 
     Attributes:
-        element: what the card computes in.
+        element: what the card computes in, unless `elements` says otherwise of a value.
         channels: the channel axis of every value that a node on the card makes.
         brought: the channel axis that a value from the host gets on the card.
     """
@@ -31,6 +31,11 @@ class Facts:
     element: Element
     channels: dict[ir.Value, int] = field(default_factory=dict["ir.Value", int])
     brought: dict[ir.Value, int] = field(default_factory=dict["ir.Value", int])
+    elements: dict[ir.Value, Element] = field(default_factory=dict["ir.Value", Element])
+
+    def element_of(self, value: ir.Value) -> Element:
+        """What a value on the card consists of."""
+        return self.elements.get(value, self.element)
 
     def shape(self, value: ir.Value | None) -> tuple[int, ...]:
         """Extents of a value. Raises Refused where they are not known."""

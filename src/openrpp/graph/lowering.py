@@ -17,7 +17,7 @@ from openrpp.graph.storage import Storage, View
 from openrpp.kernels import elementwise
 from openrpp.kernels.elementwise import Function
 from openrpp.kernels.launch import At, Launch, MemoryName, Region
-from openrpp.kernels.slabs import BYTES, Slabs
+from openrpp.kernels.slabs import BYTES, Element, Slabs
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -79,7 +79,7 @@ class Lowering:
     def _tensor(self, value: ir.Value, channel: int) -> Tensor:
         shape = self.facts.shape(value)
         height, width = pixels(shape, channel)
-        border, element, lanes = self.storage.border(value), self.facts.element, self.storage.lanes(value)
+        border, lanes, element = self.storage.border(value), self.storage.lanes(value), self.facts.element_of(value)
         region_of, first = self.storage.pool(value), self.storage.first(value)
         count = shape[channel] if shape else 1
         plane = (height + 2 * border) * (width + 2 * border) * lanes * BYTES[element]
@@ -95,17 +95,17 @@ class Lowering:
     def _bring(self, value: ir.Value, channel: int) -> Tensor:
         content = self.facts.constant(value)
         if content is not None:
-            return self.operand(value, content, channel)
+            return self.operand(value, content, channel, self.facts.element)
         tensor = self._tensors[value] = self._tensor(value, channel)
         self.plan.steps.append(Upload(value.name or "", tensor))
         return tensor
 
-    def operand(self, value: ir.Value, content: NDArray[Any], channel: int) -> Tensor:
+    def operand(self, value: ir.Value, content: NDArray[Any], channel: int, element: Element) -> Tensor:
         """A constant in slabs: it stays in SRAM if small, else it is fetched from DDR for this use."""
         shape = tuple(content.shape)
         height, width = pixels(shape, channel)
         channels = shape[channel] if shape else 1
-        probe = Slabs(Region("", 0, "sram"), 0, channels, height, width, 0, self.facts.element)
+        probe = Slabs(Region("", 0, "sram"), 0, channels, height, width, 0, element)
         packed = Tensor(shape, channel, probe).pack(content)
         small = packed.nbytes <= PINNED
         region = self.constant(value.name or "operand", packed, "sram" if small else "ddr")
@@ -113,7 +113,7 @@ class Lowering:
             target = self.scratch(value.name or "operand", packed.nbytes)
             self.plan.steps.append(Move(At(target), At(region), packed.nbytes, value.name or ""))
             region = target
-        return Tensor(shape, channel, Slabs(region, 0, channels, height, width, 0, self.facts.element))
+        return Tensor(shape, channel, Slabs(region, 0, channels, height, width, 0, element))
 
     # --- memory --------------------------------------------------------------------------------------------------
 

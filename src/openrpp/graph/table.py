@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from openrpp.graph.epilogue import Epilogue
-from openrpp.graph.facts import Facts
+from openrpp.graph.facts import Facts, Refused
 from openrpp.graph.storage import View
+from openrpp.kernels.slabs import Element
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -64,6 +65,14 @@ class Row:
     def lower(self, op: Op, into: Lowering) -> None:
         """Emit the node's launches. Raises Refused where it cannot be done after all."""
         raise NotImplementedError
+
+    def element(self, op: Op, facts: Facts) -> Element:
+        """What its outputs consist of: the same as its operands. Raises Refused for operands of two kinds."""
+        operands = [value for value in (*op.inputs, op.epilogue.residual) if value is not None]
+        kinds = list(dict.fromkeys(facts.element_of(value) for value in operands if facts.constant(value) is None))
+        if len(kinds) > 1:
+            raise Refused("some operands are float32, others bfloat16")
+        return kinds[0] if kinds else facts.element
 
     def absorbs(self, node: ir.Node, facts: Facts) -> list[Epilogue]:
         """Epilogues of a node that its kernels carry out as well, the best first."""

@@ -27,7 +27,7 @@ def copy(
     zero, unless y begins within a slab, which it shares with others.
 
     Args:
-        x, y: tensors in different places; y's border is not written (`clear`).
+        x, y: tensors in different places, y may be f32 of bf16; y's border is not written (`clear`).
         box: of x; extents count what is taken.
         to: where its first element goes.
         step: rows and pixels from one that is taken to the next.
@@ -43,8 +43,10 @@ def copy(
     shift = x.first + channel - begin
     complete = y.first == 0 and to[0] + channels == y.channels
     slab = begin // SLAB
-    size = BYTES[x.element]
-    target = y.offset + (slab * y.plane + ((to[1] + y.border) * y.pitch + to[2] + y.border) * SLAB) * size
+    size, wide = BYTES[x.element], x.element != y.element
+    if wide and y.element != "f32":
+        raise ValueError(f"a copy from {x.element} to {y.element} would round")
+    target = y.offset + (slab * y.plane + ((to[1] + y.border) * y.pitch + to[2] + y.border) * SLAB) * BYTES[y.element]
     source = x.offset + ((row + x.border) * x.pitch + column + x.border) * SLAB * size
     where = (x.plane, step[0] * x.pitch * SLAB, step[1] * SLAB, y.plane, y.pitch * SLAB, columns, rows)
     across, down = tile(columns, rows)
@@ -52,7 +54,7 @@ def copy(
     aligned = (
         shift % SLAB == 0 and begin % SLAB == 0 and (end % SLAB == 0 or (complete and _padded(x, channel + channels)))
     )
-    if aligned:
+    if aligned and not wide:
         first = (begin + shift) // SLAB * x.plane * size
         name, arguments = "copy", (At(x.region, source + first), At(y.region, target), *where)
     else:
@@ -60,7 +62,7 @@ def copy(
         zeros = (-(-end // SLAB) * SLAB if complete else end) - base
         more = (shift + base, begin - base, end - base, zeros)
         name, arguments = "shifted", (At(x.region, source), At(y.region, target), *where, *more)
-    kernel = f"movement/{name}_{x.element}"
+    kernel = f"movement/{name}_{x.element}_{y.element}" if wide else f"movement/{name}_{x.element}"
     return [Launch(kernel, grid, (SLAB, across, down), arguments, (x.region,), (y.region,), node=node)]
 
 

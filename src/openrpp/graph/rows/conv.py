@@ -13,6 +13,7 @@ from openrpp.graph.lowering import Lowering
 from openrpp.graph.table import Key, Op, Row
 from openrpp.kernels import activation, conv, depthwise
 from openrpp.kernels.launch import Region
+from openrpp.kernels.slabs import Element
 from openrpp.kernels.window import Window
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Convolution(Row):
         chosen = activation_of(op.epilogue.activation)
         assert chosen is not None
         bias = facts.constant(op.inputs[2]) if len(op.inputs) > 2 else None
-        tail, table = into.storage.last(op.outputs[0]), table_of(chosen, into)
+        tail, table = into.storage.last(op.outputs[0]), table_of(chosen, y.slabs.element, into)
         if self._is_depthwise(op, facts):
             content = depthwise.pack_weights(facts.needed(op.inputs[1], "the weight"), bias, y.slabs, window)
             weights = into.weights(f"{op.name}.weight", content)
@@ -149,8 +150,8 @@ class Convolution(Row):
         into.emit(launches)
 
 
-def table_of(chosen: activation.Activation, into: Lowering) -> Region | None:
+def table_of(chosen: activation.Activation, element: Element, into: Lowering) -> Region | None:
     """The table of an activation, where the kernels take one."""
-    if not chosen.needs_table(into.facts.element):
+    if not chosen.needs_table(element):
         return None
     return into.constant(f"table of {chosen.function}", np.asarray(activation.table(chosen)), "sram")

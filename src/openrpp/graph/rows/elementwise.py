@@ -15,6 +15,7 @@ from openrpp.graph.table import Key, Op, Row
 from openrpp.kernels import elementwise
 from openrpp.kernels.elementwise import Function
 from openrpp.kernels.launch import Region
+from openrpp.kernels.slabs import Element
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -33,9 +34,9 @@ def function_of(activation: Activation) -> Function:
     return Function(activation.name, activation.alpha, activation.beta)
 
 
-def table_of(function: Function, into: Lowering) -> Region | None:
+def table_of(function: Function, element: Element, into: Lowering) -> Region | None:
     """The table of a function in SRAM; none in float32."""
-    if into.facts.element == "f32":
+    if element == "f32":
         return None
     return into.table(function)
 
@@ -75,7 +76,7 @@ class Unary(Row):
         x, y = into.read(op.inputs[0], axis), into.write(op.outputs[0], axis)
         function = self.function(op, into.facts)
         one, other = _alike(x, y)
-        into.emit(elementwise.unary(one, other, function, table_of(function, into), op.name))
+        into.emit(elementwise.unary(one, other, function, table_of(function, x.slabs.element, into), op.name))
 
 
 def _axis(value: ir.Value | None, facts: Facts) -> int:
@@ -142,7 +143,9 @@ class Binary(Row):
         if content is None:
             found = into.read(value, axis - rank + len(into.facts.shape(value)))
         else:
-            found = into.operand(value, np.reshape(content, (1,) * (rank - content.ndim) + content.shape), axis)
+            found = into.operand(
+                value, np.reshape(content, (1,) * (rank - content.ndim) + content.shape), axis, y.slabs.element
+            )
         shape = (1,) * (rank - len(found.shape)) + found.shape
         return _repeated(found, shape, y, axis)
 

@@ -73,7 +73,7 @@ class Product(Row):
         weight = into.facts.needed(op.inputs[1], "the second operand").astype(np.float32)
         outputs_first = weight if op.node.op_type == "Gemm" and integer(op.node, "transB", 0) else weight.T
         outputs, inputs = outputs_first.shape
-        kind = into.facts.element
+        kind = into.facts.element_of(op.outputs[0])
         panels = Panels(Region("", 0, "ddr"), 0, kind, outputs, inputs)
         packed = quant.pack(panels, np.ascontiguousarray(outputs_first))
         return replace(panels, region=into.constant(f"{op.name}.weight", packed, "ddr"))

@@ -9,12 +9,14 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from openrpp.graph.epilogue import Epilogue
 from openrpp.graph.facts import Facts, Refused, axis_of, integer, ints
 from openrpp.graph.layout import Tensor, pixels
+from openrpp.graph.rows import expectation
 from openrpp.graph.storage import EIGHT, View
 from openrpp.graph.table import Key, Op, Row
 from openrpp.kernels.movement import Box, clear, copy, frame, whole
-from openrpp.kernels.slabs import Slabs
+from openrpp.kernels.slabs import Element, Slabs
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -42,18 +44,34 @@ class Relabel(Row):
     def accepts(self, op: Op, facts: Facts) -> int:
         """The axis of the output that the channels become."""
         value = on_card(op.inputs[0], facts)
+        if op.epilogue.nodes:
+            return expectation.accepts(op, facts)
         before, after, channel = facts.shape(value), facts.shape(op.outputs[0]), facts.channels[value]
         if op.node.op_type == "Transpose":
             return _transposed(op.node, before, channel)
         return _reshaped(before, after, channel)
 
+    def absorbs(self, node: ir.Node, facts: Facts) -> list[Epilogue]:
+        """What makes an expectation of distributions of a reshape."""
+        found = expectation.epilogue(node, facts)
+        return [] if found is None else [found]
+
+    def element(self, op: Op, facts: Facts) -> Element:
+        """An expectation is float32, everything else what it was."""
+        return "f32" if op.epilogue.nodes else super().element(op, facts)
+
     def views(self, op: Op, facts: Facts) -> list[View]:
         """The output is the input."""
+        if op.epilogue.nodes:
+            return []
         value, made = on_card(op.inputs[0], facts), op.outputs[0]
         return [View(made, value, 0, made, relabel=True)]
 
     def lower(self, op: Op, into: Lowering) -> None:
         """Nothing, where the storage is shared; else a copy, which puts a border on or takes it off."""
+        if op.epilogue.nodes:
+            expectation.lower(op, into)
+            return
         value, made = on_card(op.inputs[0], into.facts), op.outputs[0]
         x = into.read(value, into.facts.channels[value])
         y = into.write(made, into.facts.channels[made])
@@ -141,8 +159,15 @@ class Concat(Row):
             return []
         starts = [sum(counts[:index]) for index in range(len(counts))]
         return [
-            View(value, made, start, made) for value, start in zip(op.inputs, starts, strict=False) if value is not None
+            View(value, made, start, made)
+            for value, start in zip(op.inputs, starts, strict=False)
+            if value is not None and facts.element_of(value) == facts.element_of(made)
         ]
+
+    def element(self, op: Op, facts: Facts) -> Element:
+        """float32 if any part is."""
+        kinds = {facts.element_of(value) for value in op.inputs if value is not None}
+        return "f32" if "f32" in kinds else "bf16"
 
     def lower(self, op: Op, into: Lowering) -> None:
         """Copies of the parts that do not lie in their place."""

@@ -19,18 +19,23 @@ static __device__ __forceinline__ void copy(const T *x, T *y, int x_plane, int x
         x[spot.slab * x_plane + spot.row * x_row + spot.column * x_column + lane];
 }
 
+static __device__ __forceinline__ void take(word x, word &y) { y = x; }
+static __device__ __forceinline__ void take(float x, float &y) { y = x; }
+static __device__ __forceinline__ void take(word x, float &y) { y = value(x); }
+
 // Channels [begin, end) of y, counted from its first slab, are channels begin + shift on of x; lanes from `end` up to
 // `zeros` become zero, all others stay.
-template <class T>
-static __device__ __forceinline__ void shifted(const T *x, T *y, int x_plane, int x_row, int x_column, int y_plane,
+template <class T, class U>
+static __device__ __forceinline__ void shifted(const T *x, U *y, int x_plane, int x_row, int x_column, int y_plane,
                                                int y_row, int columns, int rows, int shift, int begin, int end,
                                                int zeros) {
     Spot spot(columns, rows);
     int channel = spot.slab * 32 + (int)threadIdx.x;
     int from = min(max(channel, begin), end - 1) + shift;
-    T got = x[(from >> 5) * x_plane + spot.row * x_row + spot.column * x_column + (from & 31)];
+    U got;
+    take(x[(from >> 5) * x_plane + spot.row * x_row + spot.column * x_column + (from & 31)], got);
     if (channel >= begin && channel < zeros)
-        y[spot.slab * y_plane + spot.row * y_row + spot.column * 32 + (int)threadIdx.x] = channel < end ? got : (T)0;
+        y[spot.slab * y_plane + spot.row * y_row + spot.column * 32 + (int)threadIdx.x] = channel < end ? got : (U)0;
 }
 
 template <class T> static __device__ __forceinline__ void clear(T *y, int elements) {
@@ -57,6 +62,12 @@ template <class T> static __device__ __forceinline__ void zeros(T *y, int plane,
         zeros(y, plane, row, columns, rows);                                                                       \
     }                                                                                                              \
     extern "C" __global__ void clear_##NAME(T *y, int elements) { clear(y, elements); }
+
+extern "C" __global__ void shifted_bf16_f32(const word *x, float *y, int x_plane, int x_row, int x_column, int y_plane,
+                                            int y_row, int columns, int rows, int shift, int begin, int end,
+                                            int zeros) {
+    shifted(x, y, x_plane, x_row, x_column, y_plane, y_row, columns, rows, shift, begin, end, zeros);
+}
 
 MOVEMENT(word, bf16)
 MOVEMENT(float, f32)

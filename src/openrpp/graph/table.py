@@ -69,10 +69,10 @@ class Row:
     def element(self, op: Op, facts: Facts) -> Element:
         """What its outputs consist of: the same as its operands. Raises Refused for operands of two kinds."""
         operands = [value for value in (*op.inputs, op.epilogue.residual) if value is not None]
-        kinds = list(dict.fromkeys(facts.element_of(value) for value in operands if facts.constant(value) is None))
-        if len(kinds) > 1:
+        found: list[Element] = [facts.element_of(value) for value in operands if facts.constant(value) is None]
+        if len(set(found)) > 1:
             raise Refused("some operands are float32, others bfloat16")
-        return kinds[0] if kinds else facts.element
+        return found[0] if found else facts.element
 
     def absorbs(self, node: ir.Node, facts: Facts) -> list[Epilogue]:
         """Epilogues of a node that its kernels carry out as well, the best first."""

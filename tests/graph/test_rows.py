@@ -163,3 +163,8 @@ def test_gemm() -> None:
     nodes = [node("Gemm", ["n", "m", "b"], ["y"], transB=1)]
     constants = {"m": rng.standard_normal((70, 48)).astype(np.float32) / 6, "b": rng.random(70).astype(np.float32)}
     check(nodes, [1, 48], {"y": [1, 70]}, "bf16", constants=constants)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+def test_softmax_over_the_channels(dtype: Element) -> None:
+    check([node("Softmax", ["n"], ["y"])], [1, 5, 40], {"y": [1, 5, 40]}, dtype)

@@ -86,7 +86,7 @@ def partition(model: ir.Model, element: Element, refusals: Refusals) -> Partitio
 
     None where an operator with others was refused, which is then in `refusals`.
     """
-    found = Partition(Facts(element))
+    found = Partition(Facts(element, opset=model.opset_imports.get("", 17)))
     later: dict[ir.Node, Op] = {}
     absorbed: set[ir.Node] = set()
     for node in model.graph:

@@ -25,12 +25,14 @@ class Facts:
     Attributes:
         element: what the card computes in, unless `elements` says otherwise of a value.
         channels: the channel axis of every value that a node on the card makes.
+        opset: of ONNX, that the model's nodes are of.
         brought: the channel axis that a value from the host gets on the card.
     """
 
     element: Element
     channels: dict[ir.Value, int] = field(default_factory=dict["ir.Value", int])
     brought: dict[ir.Value, int] = field(default_factory=dict["ir.Value", int])
+    opset: int = 17
     elements: dict[ir.Value, Element] = field(default_factory=dict["ir.Value", Element])
 
     def element_of(self, value: ir.Value) -> Element:

@@ -1,7 +1,8 @@
-"""Normalisation of tokens."""
+"""Normalisation of tokens, softmax."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from openrpp.graph.facts import Facts, Refused, axis_of, integer, number
 from openrpp.graph.layout import Tensor
 from openrpp.graph.lowering import Lowering
+from openrpp.graph.rows.structure import on_card
 from openrpp.graph.table import Key, Op, Row
 from openrpp.kernels import norm
 from openrpp.kernels.launch import Region
+from openrpp.kernels.softmax import softmax
 
 
 class Norm(Row):
@@ -49,3 +52,26 @@ class Norm(Row):
         value = op.inputs[index] if index < len(op.inputs) else None
         content = np.zeros(x.slabs.channels) if value is None else into.facts.needed(value, "a scale or bias")
         return into.constant(f"{op.name}.{index}", norm.scales(content), "sram")
+
+
+class Softmax(Row):
+    """Softmax over the channels."""
+
+    keys: ClassVar[tuple[Key, ...]] = (("", "Softmax"),)
+
+    def accepts(self, op: Op, facts: Facts) -> int:
+        """The axis that it goes over, which must be the channels of its operand."""
+        value = on_card(op.inputs[0], facts)
+        shape = facts.shape(value)
+        old = facts.opset < 13
+        axis = axis_of(integer(op.node, "axis", 1 if old else -1), len(shape))
+        if old and prod(shape[axis + 1 :]) != 1:
+            raise Refused(f"axes {axis} to {len(shape) - 1} together, as before opset 13")
+        facts.channel(value, axis)
+        return axis
+
+    def lower(self, op: Op, into: Lowering) -> None:
+        """One launch."""
+        axis = into.facts.channels[op.outputs[0]]
+        x, y = into.read(op.inputs[0], axis), into.write(op.outputs[0], axis)
+        into.emit(softmax(x.tokens, y.tokens, node=op.name))

@@ -75,16 +75,20 @@ def _weight(analysis: Analysis, piece: Piece, block: Block) -> tuple[float, floa
 
 
 def _walks_apart(analysis: Analysis) -> bool:
-    """Whether lanes read device memory at places of their own again and again: each needs a cache line."""
-    return any(
-        instr.effect is Effect.LOAD
-        and analysis.spaces.of(instr.operands[0]) not in (Space.SHARED, Space.PRIVATE)
-        and _is_gather(analysis, instr)
+    """Whether lanes read device memory at places of their own again and again: each needs a cache line.
+
+    The deepest loops that read device memory decide, since what is around them runs seldom.
+    """
+    found = [
+        (loop.depth, _is_gather(analysis, instr))
         for piece in analysis.pieces
         for loop in piece.loops.loops
         for block in loop.body
         for instr in block.body
-    )
+        if instr.effect is Effect.LOAD and analysis.spaces.of(instr.operands[0]) not in (Space.SHARED, Space.PRIVATE)
+    ]
+    deepest = max((depth for depth, _ in found), default=0)
+    return any(apart for depth, apart in found if depth == deepest)
 
 
 def _carries_float(loop: Loop) -> bool:

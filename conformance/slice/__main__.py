@@ -37,22 +37,23 @@ def main() -> int:
     for name in chosen:
         begun = time.perf_counter()
         try:
-            found.add(
-                importlib.import_module(f"conformance.slice.{name}").measure((given.dtype,) if given.dtype else DTYPES)
+            part = importlib.import_module(f"conformance.slice.{name}").measure(
+                (given.dtype,) if given.dtype else DTYPES
             )
         except Skipped as why:
             skipped[name] = str(why)
             console.print(f"{name}: skipped: {why}", highlight=False)
             continue
         console.print(f"{name}: {time.perf_counter() - begun:.1f} s of host time", highlight=False)
+        found.add(part)
+        if part.rows and not given.json:  # at once: the parts together take minutes
+            console.print(table(part.rows))
     details = {"rows": [row.as_dict() for row in found.rows], "skipped": skipped, **found.details}
     whole = chosen == list(PARTS) and not given.dtype
     bars = judge("answers", found.bars, details) if whole else compare("answers", found.bars)
     if given.json:
         print(json.dumps({"bars": {bar.name: bar.measured for bar in bars}, **details}, indent=1))
     else:
-        if found.rows:
-            console.print(table(found.rows))
         for bar in bars:
             console.print(str(bar), highlight=False)
     return int(not all(bar.met for bar in bars))

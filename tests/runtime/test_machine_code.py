@@ -314,7 +314,7 @@ def test_a_card_without_an_instruction_says_which(tmp_path: Path, store: Cache) 
     file.write_text('name = "less"\ntitle = "less"\ninherits = "ae7100x"\nextensions = ["ddr", "wide"]\n')
     card = _card(file)
     x = card.array(np.zeros(64, np.int32))
-    with pytest.raises(LaunchError, match=r"kernel add needs the extensions? .*vote.*, which less lacks"):
+    with pytest.raises(LaunchError, match=r"kernel add needs the extensions? .*compare.*, which less lacks"):
         _program(card, store)["add"](1, 64, 64, x, x)
 
 

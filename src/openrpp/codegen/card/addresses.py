@@ -15,9 +15,9 @@ from openrpp.codegen.card.able import able
 from openrpp.codegen.card.dots import Dot, Dots, expand_dots, has_dots
 from openrpp.codegen.card.layout import Layout, Shape3
 from openrpp.codegen.card.lowering import Places
-from openrpp.codegen.card.origins import Origins
 from openrpp.codegen.card.polynomials import Leaf, Poly, Polynomials
 from openrpp.codegen.card.splits import Split, Splits
+from openrpp.codegen.origins import Origins
 from openrpp.codegen.structure import Entry, Structure
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loops

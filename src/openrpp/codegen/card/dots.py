@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openrpp.codegen.card.layout import WARP, Layout
-from openrpp.codegen.card.origins import Origins
 from openrpp.codegen.card.polynomials import Poly, Polynomials
+from openrpp.codegen.origins import Origins
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.ir import Instr, Kernel, Module, Value
 from openrpp.kir.ops.form import Effect

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from openrpp.codegen.card.origins import Origins
+from openrpp.codegen.origins import Origins
 from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.analysis.loops import Loops
 from openrpp.kir.analysis.ranges import Facts, Interval, Ranges

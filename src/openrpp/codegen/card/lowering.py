@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from openrpp.codegen.card.layout import Layout
-from openrpp.codegen.card.origins import Origins
 from openrpp.codegen.card.splits import Splits
 from openrpp.codegen.card.steps import Part, Pe, Read, Source, Step, Word
 from openrpp.codegen.card.values import Values
 from openrpp.codegen.errors import Unsupported
+from openrpp.codegen.origins import Origins
 from openrpp.kir.ir import Instr, Kernel, Parameter, Value
 from openrpp.kir.location import Location
 

@@ -10,10 +10,10 @@ import numpy as np
 from openrpp.codegen.card import wide
 from openrpp.codegen.card.lowering import Lowering, Rule
 from openrpp.codegen.card.mixed import half_of
-from openrpp.codegen.card.origins import name_of
 from openrpp.codegen.card.splits import Split
 from openrpp.codegen.card.steps import Access, Fence, Lane, Memory, Pe, Read, Scalar, Source, Where, Word
 from openrpp.codegen.card.values import NEAR, words_of
+from openrpp.codegen.origins import name_of
 from openrpp.kir.interp.memory import PRIVATE_WINDOW, SHARED_WINDOW
 from openrpp.kir.ir import Instr, Kernel, Parameter, Value
 from openrpp.kir.types import Space, Type

@@ -27,7 +27,6 @@ from openrpp.codegen.card.lowering import Lowering, Places
 from openrpp.codegen.card.measures import LoopSize, column_starts, least_words, loop_sizes
 from openrpp.codegen.card.naive import Naive
 from openrpp.codegen.card.narrow import narrow
-from openrpp.codegen.card.origins import Origins
 from openrpp.codegen.card.planes import PROGRAM_PARAMS
 from openrpp.codegen.card.prologue import set_up
 from openrpp.codegen.card.published.legal import Legal
@@ -48,6 +47,7 @@ from openrpp.codegen.card.transfers import asked_of_sequencer, copied, starts_tr
 from openrpp.codegen.card.values import Values, short_values
 from openrpp.codegen.collection import paused_collection
 from openrpp.codegen.errors import Unsupported
+from openrpp.codegen.origins import Origins
 from openrpp.isa.assembler import assemble
 from openrpp.isa.program import Kernel as Machine
 from openrpp.kir.analysis.cfg import Cfg

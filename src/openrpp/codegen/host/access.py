@@ -6,6 +6,7 @@ on, where the launch uses two memories); shared, param and private pointers are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openrpp.codegen.host import strided
@@ -14,6 +15,8 @@ from openrpp.codegen.host.ops.convert import WINDOWS
 from openrpp.codegen.host.shape import VARYING, Shape
 from openrpp.codegen.host.values import Values
 from openrpp.codegen.host.writer import memory_type, scalar_type, vector, wide
+from openrpp.codegen.origins import Origins, name_of
+from openrpp.kir.analysis.cfg import Cfg
 from openrpp.kir.interp.memory import WINDOW
 from openrpp.kir.ir import Instr, Value
 from openrpp.kir.types import Space, Type
@@ -37,8 +40,10 @@ class Access(Values):
 
     frame: Frame
     two_memories: bool
+    upper: Mapping[str, bool]
     strides: bool
     guesses: dict[Value, Guess]
+    _roots: Origins | None = None
 
     # --- where a pointer leads ----------------------------------------------------------------------------------
 
@@ -46,13 +51,13 @@ class Access(Values):
         """The address space of a pointer; GENERIC where it may be any."""
         return self.analysis.spaces.of(pointer)
 
-    def host(self, address: str, space: Space, count: int, move: int = 0) -> str:
-        """Host pointers of device addresses in a space; `move` is the window that a generic pointer carries."""
+    def host(self, address: str, pointer: Value, space: Space, count: int, move: int = 0) -> str:
+        """Host pointers of device addresses in a space, made of a pointer; `move` is what a generic one carries."""
         index = wide("i64", count)
         if space in _DEVICE:
-            return self._device(address, count)
+            return self._device(address, pointer, count)
         if space is Space.GENERIC:
-            return self._anywhere(address, count)
+            return self._anywhere(address, pointer, count)
         if move:
             address = self.writer(f"sub {index} {address}, {self._constant(move, count)}")
         root = {Space.SHARED: "%shared", Space.PARAM: "%params", Space.PRIVATE: "%private"}[space]
@@ -63,15 +68,23 @@ class Access(Values):
     def _constant(self, value: int, count: int) -> str:
         return f"splat (i64 {value})" if count else str(value)
 
-    def _device(self, address: str, count: int) -> str:
-        index, pointer = wide("i64", count), wide("ptr", count)
+    def _device(self, address: str, pointer: Value, count: int) -> str:
+        index, kind = wide("i64", count), wide("ptr", count)
+        place = self._memory_of(pointer) if self.two_memories else False
+        if place is not None:
+            return self.writer(f"getelementptr i8, ptr {'%high' if place else '%mem'}, {index} {address}")
         low = self.writer(f"getelementptr i8, ptr %mem, {index} {address}")
-        if not self.two_memories:
-            return low
         high = self.writer(f"getelementptr i8, ptr %high, {index} {address}")
         split = self.lanes_of(count, "i64", "%split")
         above = self.writer(f"icmp uge {index} {address}, {split}")
-        return self.writer(f"select {wide('i1', count)} {above}, {pointer} {high}, {pointer} {low}")
+        return self.writer(f"select {wide('i1', count)} {above}, {kind} {high}, {kind} {low}")
+
+    def _memory_of(self, pointer: Value) -> bool | None:
+        """Whether a pointer leads to the upper one of two memories; None where that is not known."""
+        if self._roots is None:
+            self._roots = Origins(Cfg(self.analysis.kernel))
+        found = {self.upper.get(name_of(root)) for root in self._roots.of(pointer)}
+        return found.pop() if len(found) == 1 else None
 
     def lanes_of(self, count: int, element: str, text: str) -> str:
         """A scalar repeated in a number of lanes."""
@@ -85,9 +98,9 @@ class Access(Values):
         size = self.frame.private_size
         return vector("i64", [size * lane for lane in range(count)]) if count else "0"
 
-    def _anywhere(self, address: str, count: int) -> str:
-        index, pointer, bits = wide("i64", count), wide("ptr", count), wide("i1", count)
-        found = self._device(address, count)
+    def _anywhere(self, address: str, pointer: Value, count: int) -> str:
+        index, kind, bits = wide("i64", count), wide("ptr", count), wide("i1", count)
+        found = self._device(address, pointer, count)
         for space in (Space.SHARED, Space.PRIVATE):
             lane_by_lane = count or self.geometry.lanes == 1
             if space is Space.PRIVATE and not (self.frame.private_size and lane_by_lane):
@@ -95,8 +108,8 @@ class Access(Values):
             window = WINDOWS[space]
             offset = self.writer(f"sub {index} {address}, {self._constant(window, count)}")
             inside = self.writer(f"icmp ult {index} {offset}, {self._constant(WINDOW, count)}")
-            there = self.host(address, space, count, window)
-            found = self.writer(f"select {bits} {inside}, {pointer} {there}, {pointer} {found}")
+            there = self.host(address, pointer, space, count, window)
+            found = self.writer(f"select {bits} {inside}, {kind} {there}, {kind} {found}")
         return found
 
     def window(self, pointer: Value, space: Space) -> int:
@@ -112,7 +125,7 @@ class Access(Values):
     def pointers(self, pointer: Value, level: int) -> str:
         """Host pointers at a level, strides included."""
         space = self.space(pointer)
-        return self.host(self.at(pointer, level), space, self.count(level), self.window(pointer, space))
+        return self.host(self.at(pointer, level), pointer, space, self.count(level), self.window(pointer, space))
 
     def row_pointers(self, pointer: Value, level: int) -> list[str]:
         """Host pointers to the first column: one, or one per row."""
@@ -122,7 +135,7 @@ class Access(Values):
     def _starts(self, pointer: Value, base: str, given: int, level: int) -> list[str]:
         space = self.space(pointer)
         lifted = self.lift("i64", base, given, level)
-        found = self.host(lifted, space, self.count(level), self.window(pointer, space))
+        found = self.host(lifted, pointer, space, self.count(level), self.window(pointer, space))
         if not level:
             return [found]
         rows = self.geometry.rows
@@ -349,7 +362,7 @@ class Access(Values):
             "add", "i64", self.at(table, level), lanes.binary("shl", "i64", offset, lanes.constant("i64", 1))
         )
         space, count = self.space(table), self.count(level)
-        at = self.host(address, space, count, self.window(table, space))
+        at = self.host(address, table, space, count, self.window(table, space))
         if not level:
             self.define(instr, self.writer(f"load i16, ptr {at}, align 2"))
             return

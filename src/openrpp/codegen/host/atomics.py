@@ -106,7 +106,7 @@ class Atomics(Access):
         with self.each_lane() as lane:
             first, *operands = self.taken(given, lane)
             address = self._followed(path, {leaf: first, **fixed})
-            at = self.host(address, space, 0, window)
+            at = self.host(address, pointer, space, 0, window)
             old = self._plain(instr, at, operands) if space is Space.SHARED else self._locked(instr, at, operands)
             self.writer.do(f"store {kind} {old}, ptr {self.writer(f'getelementptr {kind}, ptr {result}, i32 {lane}')}")
         level = 0 if self.geometry.lanes == 1 else 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from openrpp.codegen.errors import Unsupported
 from openrpp.codegen.host import frame as frames
 from openrpp.codegen.host.access import Guess
@@ -33,6 +35,7 @@ class Computing(Watch, Pairs):
         self.frame = frame
         self.symbols = symbols
         self.two_memories = False
+        self.upper: Mapping[str, bool] = {}
         self.strides = False
         self.is_watched = False
         self.sites = Sites()
@@ -295,7 +298,7 @@ class Computing(Watch, Pairs):
         writer, pointers = self.writer, list[str]()
         for value in instr.operands[:2]:
             space, scalar = self.space(value), self._scalar(value)
-            pointers.append(self.host(scalar, space, 0, self.window(value, space)))
+            pointers.append(self.host(scalar, value, space, 0, self.window(value, space)))
         size = self.lanes(0).cast("sext", scalar_type(instr.operands[2].type), self._scalar(instr.operands[2]), "i64")
         for offset, kind, text in (
             (frames.TARGET, "ptr", pointers[0]),

@@ -135,7 +135,7 @@ class JointLoads(Access):
         offsets = vector("i64", [shape.stride * column for column in range(columns)])
         spread = self.lanes_of(columns, "i64", text)
         addresses = self.writer(f"add <{columns} x i64> {spread}, {offsets}")
-        at = self.host(addresses, space, columns, self.window(pointer, space))
+        at = self.host(addresses, pointer, space, columns, self.window(pointer, space))
         mask = self._columns_active() if self.mask else None
         found = self.gather_at(at, memory_type(kind), self.align(instr, kind), columns, mask)
         order = [lane % columns for lane in range(self.geometry.lanes)]

@@ -32,6 +32,8 @@ from openrpp.kir.interp.memory import PRIVATE_WINDOW
 from openrpp.kir.ir import Kernel, Module, Parameter
 
 Argument = int | float | bytes | np.generic
+_Place = tuple[str, int]
+"""Name of a parameter or variable, number of the array that it points to."""
 _PRINT_BYTES = 1 << 20
 _MASK = (1 << 64) - 1
 _LIMIT = (1 << 31) - 1
@@ -233,7 +235,7 @@ class HostKernel:
         made = variant.translation
         total = grid[0] * grid[1] * grid[2]
         workers = 1 if self._in_order else min(workers or pool.cores(), total)
-        first = 0 if options.two_memories else min(places, default=0)
+        first = 0 if options.two_memories else min((place for _, place in places), default=0)
         words = self._words(made, grid, memory, symbols or {}, shared_bytes, first)
         words[Context.CHUNK] = max(1, min(total // (8 * workers), 1024))
         context = np.array(words + self._params(made, args), np.uint64)
@@ -278,16 +280,22 @@ class HostKernel:
             context[Context.NEXT] = context[Context.WAITING] = 0
             pool.run(variant.work, context, 0, workers, Context.STOP, -(-scratch.ctypes.data // 64) * 64)
 
-    def _options(self, grid: Triple, memory: HostMemory, places: set[int], watched: bool) -> Options:
+    def _options(self, grid: Triple, memory: HostMemory, places: Sequence[_Place], watched: bool) -> Options:
         narrow = all(blocks * threads <= _LIMIT for blocks, threads in zip(grid, self.block, strict=True))
-        return Options(narrow, len(memory.arrays) > 1 and (len(places) > 1 or self._finds_pointers), watched)
+        if len(memory.arrays) == 1 or not (len({place for _, place in places}) > 1 or self._finds_pointers):
+            return Options(narrow, False, watched)
+        known: dict[str, set[int]] = {}
+        for name, place in places:
+            known.setdefault(name, set()).add(place)
+        upper = tuple((name, 1 in found) for name, found in sorted(known.items()) if name and len(found) == 1)
+        return Options(narrow, True, watched, upper)
 
-    def _places(self, args: Sequence[Argument], memory: HostMemory, symbols: Mapping[str, int]) -> set[int]:
-        """The arrays that arguments and variables lie in."""
-        pointers = [arg for arg, param in zip(args, self.kernel.params, strict=False) if param.type.is_pointer]
-        addresses = [int(arg) for arg in pointers if is_integer(arg)] + list(symbols.values())
-        found = {memory.place(address) for address in addresses}
-        return {place for place in found if place is not None}
+    def _places(self, args: Sequence[Argument], memory: HostMemory, symbols: Mapping[str, int]) -> list[_Place]:
+        """The arrays that arguments and variables lie in, of those that lie in one."""
+        pairs = zip(self.kernel.params, args, strict=False)
+        given = [(item.name, int(arg)) for item, arg in pairs if item.type.is_pointer and is_integer(arg)]
+        found = [(name, memory.place(address)) for name, address in (*given, *symbols.items())]
+        return [(name, place) for name, place in found if place is not None]
 
     def _words(
         self,

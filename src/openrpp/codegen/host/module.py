@@ -45,12 +45,14 @@ class Translation:
 class Options:
     """What a translation assumes: less than 2^31 threads along each axis; all pointers in one memory.
 
+    `upper` says of parameters and variables whether they point to the upper one of two memories, where that is known;
     `watched` adds records of branches and gathers.
     """
 
     narrow: bool = True
     two_memories: bool = False
     watched: bool = False
+    upper: tuple[tuple[str, bool], ...] = ()
 
 
 _DEEP = 1 << 16
@@ -135,6 +137,7 @@ class _Translator:
         emitter = Emitter(self.analysis, piece, writer, self.tier, self.frame, self.symbols)
         emitter.sites = self.sites
         emitter.two_memories = self.options.two_memories
+        emitter.upper = dict(self.options.upper)
         emitter.machine = tiles_machine.machine_of(self.tier)
         emitter.is_watched = self.options.watched
         emitter.results = self._results(piece, writer)

@@ -101,7 +101,19 @@ def attend(
     powers = 4 * SLAB * height
     scores = powers + BYTES[cache.element] * height * context
     factor = 1 / math.sqrt(shape.size) if scale is None else scale
-    sizes = (q.plane, out.plane, q.width, position, shape.size, shape.tile, part.start, factor, powers, scores)
+    sizes = (
+        q.plane,
+        out.plane,
+        q.width,
+        position,
+        shape.size,
+        shape.tile,
+        part.start,
+        factor,
+        powers,
+        scores,
+        height * context,
+    )
     pairs = sum(position.value + 1 + row for row in range(q.width))
     return [
         Launch(

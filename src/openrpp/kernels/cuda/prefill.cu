@@ -3,13 +3,13 @@
 
 extern __shared__ __align__(16) unsigned char shared[];
 
-// Tile blockIdx.x of the cache, `heads` key heads from `first` on: it is fetched to `tiles`, where it stays, and rows that belong to it are put
-// into it and back to DDR. Block: (32 lanes, 32 tokens, slabs of a head); lanes are channels, but tokens where K is written,
-// from a copy whose pitch spreads them over the banks.
+// Tile blockIdx.x of the cache, `heads` key heads from `first` on: it is fetched to `tiles`, where it stays, and rows
+// that belong to it are put into it and back to DDR. Block: (32 lanes, 32 tokens, slabs of a head); lanes are channels, but
+// tokens where K is written, from a copy whose pitch spreads them over the banks.
 template <class T>
 static __device__ __forceinline__ void put_rows(const T *k, const T *v, T *cache, T *tiles, const float *table,
-                                                int plane, int rows, int position, int size, unsigned tile, unsigned pitch,
-                                                int first, int heads, int interleaved) {
+                                                int plane, int rows, int position, int size, unsigned tile,
+                                                unsigned pitch, int first, int heads, int interleaved) {
     T *turned = reinterpret_cast<T *>(shared + 128 * size);
     int begin = blockIdx.x * 32, last = position + rows - 1;
     if (begin > last) return;
@@ -69,15 +69,18 @@ static __device__ __forceinline__ float other_lane(float own, float *meeting, in
     return meeting[threadIdx.y * 32 + lane];
 }
 
-// Head x of the group of key head `begin` + y, rows of block z, over the cache's tiles in SRAM. Block: (32 lanes, rows); lanes are tokens of a
-// tile for the scores, channels for the sums. Scores and powers lie in shared memory as [tile][row][32].
+// Head x of the group of key head `begin` + y, rows of block z, over the cache's tiles in SRAM. Block: (32 lanes,
+// rows); lanes are tokens of a tile for the scores, channels for the sums. Scores and powers lie in shared memory as
+// [tile][row][32], the halves of scores apart, so that lanes meet different banks.
 template <class T>
 static __device__ __forceinline__ void attend(const T *q, T *out, const T *tiles, int plane, int out_plane, int rows,
-                                              int position, int size, unsigned tile, int begin, float scale, unsigned powers_at, unsigned scores_at) {
+                                              int position, int size, unsigned tile, int begin, float scale,
+                                              unsigned powers_at, unsigned scores_at, unsigned low_at) {
     int head = (begin + blockIdx.y) * gridDim.x + blockIdx.x, height = blockDim.y, own = threadIdx.y * 32 + threadIdx.x;
     int row = min((int)(blockIdx.z * height + threadIdx.y), rows - 1);
     int used = ((unsigned)position + min((blockIdx.z + 1) * height, (unsigned)rows) - 1 >> 5) + 1;
-    float *meeting = reinterpret_cast<float *>(shared), *scores = reinterpret_cast<float *>(shared + scores_at);
+    float *meeting = reinterpret_cast<float *>(shared);
+    word *high = reinterpret_cast<word *>(shared + scores_at), *low = high + low_at;
     T *powers = reinterpret_cast<T *>(shared + powers_at);
     unsigned pitch = gridDim.y * tile;
     const T *mine = tiles + blockIdx.y * tile;
@@ -99,7 +102,8 @@ static __device__ __forceinline__ void attend(const T *q, T *out, const T *tiles
                     sum = dot(from + ((first >> 5) + slab) * plane + d, keys + slab * 1024 + d * 32, sum);
         }
         sum = i * 32 <= left ? sum * scale : -1e30f;
-        scores[i * height * 32 + own] = sum;
+        high[i * height * 32 + own] = __float_as_uint(sum) >> 16;
+        low[i * height * 32 + own] = __float_as_uint(sum);
         most = larger(most, sum);
     }
     most = met<false>(most, meeting);
@@ -107,7 +111,8 @@ static __device__ __forceinline__ void attend(const T *q, T *out, const T *tiles
 #pragma unroll 1
     for (int i = 0; i < used; i++) {
         T *to = powers + i * height * 32 + own;
-        put(to, exp_negative(scores[i * height * 32 + own] - most));
+        unsigned bits = high[i * height * 32 + own] << 16 | low[i * height * 32 + own];
+        put(to, exp_negative(__uint_as_float(bits) - most));
         total += value(*to);
     }
     total = inverse(met<true>(total, meeting));
@@ -137,8 +142,8 @@ static __device__ __forceinline__ void attend(const T *q, T *out, const T *tiles
     }                                                                                                                  \
     extern "C" __global__ void attend_##NAME(const T *q, T *out, const T *tiles, int plane, int out_plane, int rows,   \
                                              int position, int size, unsigned tile, int begin, float scale,            \
-                                             unsigned powers, unsigned scores) {                                       \
-        attend(q, out, tiles, plane, out_plane, rows, position, size, tile, begin, scale, powers, scores);             \
+                                             unsigned powers, unsigned scores, unsigned low) {                         \
+        attend(q, out, tiles, plane, out_plane, rows, position, size, tile, begin, scale, powers, scores, low);        \
     }
 
 PREFILL(bf16, word)

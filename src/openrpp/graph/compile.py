@@ -73,7 +73,7 @@ def compile_model(model: ir.Model, element: Element, *, no_host: bool = False) -
     """
     refusals = Refusals()
     while True:
-        parts = partition(model, element, refusals)
+        parts = partition(model, element, refusals, no_host)
         plan = None if parts is None else _lowered(model, parts, refusals)
         if parts is not None and plan is not None:
             if no_host and parts.hosted:
@@ -81,12 +81,12 @@ def compile_model(model: ir.Model, element: Element, *, no_host: bool = False) -
             return plan
 
 
-def partition(model: ir.Model, element: Element, refusals: Refusals) -> Partition | None:
+def partition(model: ir.Model, element: Element, refusals: Refusals, no_host: bool = False) -> Partition | None:
     """Ask the rows, in the order of the nodes; an operator stands where the last node that it absorbs does.
 
     None where an operator with others was refused, which is then in `refusals`.
     """
-    found = Partition(Facts(element, opset=model.opset_imports.get("", 17)))
+    found = Partition(Facts(element, opset=model.opset_imports.get("", 17), no_host=no_host))
     later: dict[ir.Node, Op] = {}
     absorbed: set[ir.Node] = set()
     for node in model.graph:

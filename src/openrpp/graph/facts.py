@@ -25,6 +25,7 @@ class Facts:
     Attributes:
         element: what the card computes in, unless `elements` says otherwise of a value.
         channels: the channel axis of every value that a node on the card makes.
+        no_host: whether the card has to take what the host is better at.
         opset: of ONNX, that the model's nodes are of.
         brought: the channel axis that a value from the host gets on the card.
     """
@@ -33,6 +34,7 @@ class Facts:
     channels: dict[ir.Value, int] = field(default_factory=dict["ir.Value", int])
     brought: dict[ir.Value, int] = field(default_factory=dict["ir.Value", int])
     opset: int = 17
+    no_host: bool = False
     elements: dict[ir.Value, Element] = field(default_factory=dict["ir.Value", Element])
 
     def element_of(self, value: ir.Value) -> Element:

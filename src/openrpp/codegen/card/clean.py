@@ -94,7 +94,8 @@ def _is_detour(item: Item, behind: list[Item]) -> bool:
 
 
 def _reads_itself(item: Item, word: Word) -> bool:
-    return isinstance(item, Assign) and item.target is word
+    """Whether an item that can go makes a word of the same word: alone that is no reason to keep it."""
+    return defines(item) is word and _can_go(item)
 
 
 def _can_go(item: Item) -> bool:

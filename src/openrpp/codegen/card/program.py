@@ -215,7 +215,7 @@ def _optimised(
                 items = _published(items, flow.scalars, Lowering(kernel, block, Values(), places))
             needed[:] = needs(items)
             items = direct_jumps(without_unused(coalesced(items, flow.scalars)))
-            items = without_unused(reduced(items, flow.scalars))
+            items = without_unused(without_dead(reduced(items, flow.scalars)))
             items = sunk(with_loads(items, flow.scalars, wide=not places.near))
             items = chained(pointed(items, flow.scalars), flow.scalars)
             back = _best(items, flow.scalars, threads, places, pairs)

@@ -103,8 +103,9 @@ class _Loop:
         self.live = self._live()
 
     def _live(self) -> int:
-        """Scalars that are alive where the body starts."""
-        words = (word for word in self.known.words if word in self.scalars and word not in self.fixed)
+        """Scalars that are alive where the body starts and have to do with it: others can lie in FRAM meanwhile."""
+        near = self.reads.keys() | self.writes.keys()
+        words = (word for word in self.known.words if word in self.scalars and word in near and word not in self.fixed)
         return sum(self.known.needed(word) >> self.body.first & 1 for word in words)
 
     def run(self) -> _Change:

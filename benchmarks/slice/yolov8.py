@@ -1,4 +1,7 @@
-"""The convolutions of YOLOv8 n and s, derived from the architecture, and what each takes on the card."""
+"""The convolutions of YOLOv8 n and s one by one, derived from the architecture, and what each takes on the card.
+
+`python -m benchmarks.slice.yolov8` prints the tables; the models as a whole are in `yolo.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
+from rich.console import Console
 from rich.table import Table
 
-from benchmarks.slice.board import Found
 from openrpp.kernels.activation import NONE, SILU
 from openrpp.kernels.conv import convolution
 from openrpp.kernels.launch import Launch, Region
@@ -164,13 +167,12 @@ def peak() -> float:
     return lanes * arch.clock.core.value * 1e6
 
 
-def measure() -> Found:
-    """The per-layer tables."""
-    found = Found()
+def main() -> None:
+    """Print the tables."""
+    console = Console(width=180)
     for model, width in WIDTHS.items():
-        rows = [timed(layer) for layer in layers(width)]
-        found.tables.append(table_of(model, rows))
-        found.details[f"yolov8{model}_convolutions"] = [
-            {"layer": row.layer.name, "macs": row.layer.macs, "us": row.seconds.nominal * 1e6} for row in rows
-        ]
-    return found
+        console.print(table_of(model, [timed(layer) for layer in layers(width)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -13,10 +13,10 @@ from openrpp.graph.session import Session
 from openrpp.kernels.slabs import BYTES, Element
 from openrpp.llm.card import CardModel
 from openrpp.llm.checkpoint import Checkpoint
-from openrpp.llm.decode import takes
 from openrpp.llm.errors import ModelError
 from openrpp.llm.generate import Model
 from openrpp.llm.llama import LOGITS, build, feed
+from openrpp.llm.plan import takes
 from openrpp.machine.report import Span
 from openrpp.runtime.card import Card
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.bars import compare, judge
 from benchmarks.slice.board import Found, Skipped, card_table, host_table
 
-PARTS = ("decode", "prefill", "replay", "yolo", "host_llm", "host_yolo")
+PARTS = ("decode", "products", "prefill", "replay", "yolo", "host_llm", "host_yolo")
 """Modules of this package, in the order in which they run."""
 
 

@@ -89,11 +89,11 @@ $(BIN)/python:
 # `touch` is the last step, so an interrupted installation is done again.
 # Without isolation, so that the back end is installed once and clang not twice.
 $(RUN_READY): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26' 'editables>=0.5'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[cuda,demo,llm]'
 	@touch $@
 
 $(DEV_READY): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hatchling>=1.26' 'editables>=0.5'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[dev]'
 	@touch $@ $(RUN_READY)

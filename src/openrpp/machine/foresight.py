@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from openrpp.arch import Card
 from openrpp.isa.columns import loads, reads
-from openrpp.isa.form import Slot
+from openrpp.isa.form import Cost, Slot
 from openrpp.isa.numeric import Numerics
 from openrpp.isa.table.port import Lanes
 from openrpp.machine.code import DVA, ColumnCode, VectorOp
@@ -112,13 +112,21 @@ class Foresight:
     # --- gathers ----------------------------------------------------------------------------------------------------
 
     def _measure(self, column: ColumnCode, cells: Cells, shape: Shape) -> None:
-        """Note the passes of a gather, before the column runs, if all that decides them is known."""
+        """Note the passes of a gather, before the column runs, if all that decides them is known.
+
+        Where only the addresses of a masked access of DDR are not, what its active lanes move at best is noted.
+        """
         gathers = [op for op in column.port if op.form.slot is Slot.GATHER]
-        if not gathers or any(addressing(op) & self._marked for op in gathers):
+        unknown = [op for op in gathers if addressing(op) & self._marked]
+        if not gathers or not all(self._is_masked(op) for op in unknown):
             return
         lanes = _lanes(shape)
         step = Step(column, tuple(_captured(op, cells) for op in _operations(column)), lanes, 0)
-        self.samples.before(step, lanes, slice(0, lanes.i.size))
+        self.samples.before(step, lanes, slice(0, lanes.i.size), unknown)
+
+    def _is_masked(self, op: VectorOp) -> bool:
+        """Whether it is known which lanes take part in a direct access."""
+        return op.form.cost is Cost.DIRECT and "c" in op.form.operands and op.op.values["c"] not in self._marked
 
     # --- marks ------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -69,31 +69,43 @@ class PassSamples(Observer):
         self.datapath = datapath
         self.every = every
         self.totals: dict[tuple[int, int], Total] = {}
+        self.supposed: set[tuple[int, int]] = set()
+        """Those for which some addresses are supposed."""
 
     def reset(self) -> None:
         """Forget the previous launch."""
         self.totals.clear()
+        self.supposed.clear()
 
     def mean(self, start: int, lanes: int) -> Traffic | None:
         """What a column did on average over all its warps, None where nothing was measured."""
         total = self.totals.get((start, lanes))
         return total.mean if total else None
 
-    def before(self, step: Step, lanes: Lanes, part: slice) -> None:
-        """Measure a column that is about to run for all its lanes."""
+    def before(self, step: Step, lanes: Lanes, part: slice, unknown: Collection[VectorOp] = ()) -> None:
+        """Measure a column that is about to run for all its lanes.
+
+        Operations whose addresses are `unknown` are supposed to have neighbouring lanes at neighbouring addresses.
+        """
         count = step.lanes.i.size
         if part.stop - part.start != count or not any(op.form.slot is Slot.GATHER for op in step.column.port):
             return
         total = self.totals.setdefault((step.column.start, count), Total())
         total.executed += 1
+        if unknown:
+            self.supposed.add((step.column.start, count))
         if total.executed <= EAGER or total.executed % self.every == 0:
-            self._measure(total, step, lanes, part)
+            self._measure(total, step, lanes, part, unknown)
 
-    def _measure(self, total: Total, step: Step, lanes: Lanes, part: slice) -> None:
+    def _measure(self, total: Total, step: Step, lanes: Lanes, part: slice, unknown: Collection[VectorOp]) -> None:
         seen: list[Seen] = []
         for op, captured in zip(step.column.port, step.captured, strict=False):
             if is_seen(op):
-                addresses = self.datapath.addresses(op, lanes, part, captured)
+                addresses = (
+                    np.arange(lanes.i.size, dtype=np.int64) * (op.form.width // 8)
+                    if op in unknown
+                    else self.datapath.addresses(op, lanes, part, captured)
+                )
                 seen.append(Seen(op, addresses, self._chosen(op, lanes, part, captured), captured.get("l", 0)))
         self.add(total, seen)
 

@@ -58,7 +58,8 @@ class Timed:
     @property
     def unmeasured(self) -> int:
         """Columns whose addresses depend on data that nobody has seen."""
-        return sum(self._sampled(item) is None for item in self.gathers)
+        supposed = self.samples.supposed if self.samples else set[tuple[int, int]]()
+        return sum(self._sampled(item) is None or (item.code.start, item.lanes) in supposed for item in self.gathers)
 
 
 def _best(item: ColumnItem, line: int) -> Traffic:

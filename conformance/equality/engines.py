@@ -145,6 +145,14 @@ class Bench:
             instr.op.name == "atomic_fadd" for instr in self.trial.module.kernels[self.trial.symbol].instructions()
         )
 
+    @cached_property
+    def decides_by_order(self) -> bool:
+        """Whether threads go on by what an atomic found, so that their order decides lanes and addresses."""
+        kernel = self.trial.module.kernels[self.trial.symbol]
+        used = {id(operand) for instr in kernel.instructions() for operand in instr.operands}
+        used |= {id(operand) for block in kernel.blocks for operand in block.terminator.operands()}
+        return any(instr.op.name.startswith("atomic") and id(instr) in used for instr in kernel.instructions())
+
     def _apart(self, wanted: Image, image: Image) -> str:
         """What differs, empty if nothing does."""
         first = min((address for address in self.widths), default=0)
@@ -219,7 +227,7 @@ def _machine(bench: Bench, way: Way) -> tuple[Image, dict[str, float]]:
         apart = [(start, start + size) for start, size in zip(places, (program.planes_bytes, len(area)), strict=False)]
         figures |= _timed(device, program, blocks, threads, params, apart)
     report = device.launch(program.machine, blocks, (threads, 1, 1), params)
-    figures |= {"executed": report.columns, "cycles": report.cycles}
+    figures |= {"executed": report.columns, "cycles": report.cycles, "by order": float(bench.decides_by_order)}
     output = ""
     if program.records is not None:
         content = device.read(records, program.records.bytes, np.uint8).tobytes()

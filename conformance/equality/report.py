@@ -101,7 +101,8 @@ def _lifted(rows: Sequence[Row]) -> Iterator[tuple[dict[str, float], dict[str, f
     for row in rows:
         found = {verdict.way: verdict.figures for verdict in row.verdicts if "executed" in verdict.figures}
         if "optimised" in found and "lifted" in found:
-            if WARP_BY_WARP.name in found:  # where the order decides the columns it decides their addresses, too
-                yield {**found["lifted"], "executed": found[WARP_BY_WARP.name]["executed"]}, found["lifted"]
+            if WARP_BY_WARP.name in found or found["optimised"]["by order"]:  # the order decides addresses, too
+                ordered = found.get(WARP_BY_WARP.name, found["optimised"])
+                yield {**found["lifted"], "executed": ordered["executed"]}, found["lifted"]
             else:
                 yield found["optimised"], found["lifted"]

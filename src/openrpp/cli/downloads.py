@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
 
+from openrpp.cli.progress import Bar
+
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import ProgressColumn
 
 PATIENCE = 0.5
 """Seconds before a bar appears."""
@@ -18,52 +19,29 @@ LINES = 10.0
 """Seconds between lines where there is no terminal."""
 
 
-class Download:
+class Download(Bar):
     """Shows on standard error how much of a file has come; a short download shows nothing."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name)
         self._screen = sys.stderr.isatty()
         self._due = time.monotonic() + (PATIENCE if self._screen else LINES)
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
 
     def reach(self, have: int, total: int | None) -> None:
         """So many bytes are there, of so many if that is known."""
         now = time.monotonic()
         if now < self._due:
             return
-        if not self._screen:
-            self._due = now + LINES
-            share = f" of {total / 1e6:.0f}" if total else ""
-            click.echo(f"{self.name}: {have / 1e6:.0f}{share} MB have come", err=True)
+        if self._screen:
+            self.show(have, total)
             return
-        if self._bar is None or self._task is None:
-            self._bar, self._task = self._start()
-        self._bar.update(self._task, completed=have, total=total)
+        self._due = now + LINES
+        share = f" of {total / 1e6:.0f}" if total else ""
+        click.echo(f"{self.name}: {have / 1e6:.0f}{share} MB have come", err=True)
 
-    def _start(self) -> tuple[Progress, TaskID]:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+    def columns(self) -> tuple[ProgressColumn, ...]:
+        """Bytes, their rate and the time left."""
+        from rich import progress
 
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        task = bar.add_task(self.name, total=None)
-        bar.start()
-        return bar, task
-
-    def __enter__(self) -> Download:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        text, bar, size = progress.TextColumn("{task.description}"), progress.BarColumn(), progress.DownloadColumn()
+        return text, bar, size, progress.TransferSpeedColumn(), progress.TimeRemainingColumn()

@@ -120,6 +120,8 @@ def command(
 
 def _feed(found: Found, inputs: Sequence[str], catalogues: Sequence[Path], facts: Mapping[str, Any]) -> Fed:
     """Arrays by input name. Raises InputError for a wrong number of files, what readers of files raise."""
+    import numpy as np
+
     from openrpp.cli.arrays import read_array
     from openrpp.vision.images import read_image
     from openrpp.vision.models import listed, picture_model
@@ -133,7 +135,13 @@ def _feed(found: Found, inputs: Sequence[str], catalogues: Sequence[Path], facts
             raise InputError(f"input {name} has no value; give --input {name}=FILE (inputs are {listed(found.inputs)})")
         if Path(named[name]).suffix == ".npy":
             wanted = port.type.removeprefix("tensor(").removesuffix(")")
-            arrays[name] = read_array(named[name], {"float": "float32", "double": "float64"}.get(wanted, wanted))
+            dtype = {"float": "float32", "double": "float64"}.get(wanted, wanted)
+            given = read_array(named[name], "")
+            if not np.can_cast(given.dtype, dtype, "same_kind"):
+                raise InputError(
+                    f"{named[name]}: input {name} is {wanted}; {given.dtype} does not convert without loss"
+                )
+            arrays[name] = given.astype(dtype)
             continue
         pixels = read_image(named[name])
         vision = picture_model(found, catalogues, facts, name)
